@@ -1,0 +1,10 @@
+"""The one error a person can act on."""
+
+__all__ = ["InputError"]
+
+
+class InputError(ValueError):
+    """A request that cannot be met: the message says what was wanted, what came and what to do.
+
+    The command line prints it as one line and exits with code 2; anything else that escapes is a defect of ours.
+    """

@@ -87,7 +87,8 @@ class Domain:
     class_names : (n,) class of each picture.
     ids : (n,) unique, the same on every machine; they define the split.
     fingerprints : (n,) change whenever the pixels do; they key the cache of embeddings.
-    groups : (n,) pictures of one group never stand on both sides of a split; None makes each its own group.
+    groups : (n,) pictures of one group never stand on both sides of a split, in whichever domain; None makes each picture
+        its own group.
 
     Raises
     ------
@@ -119,7 +120,8 @@ class Domain:
             if len(values) != len(self.pictures):
                 raise ValueError(f"{field} must have {len(self.pictures)} entries like pictures, got {len(values)}")
             object.__setattr__(self, field, np.asarray(values, dtype=str))
-        groups = self.ids if self.groups is None else np.asarray(self.groups, dtype=str)
+        own = [f"{self.dataset}/{self.name}/{i}" for i in self.ids]  # a group of another domain is another group
+        groups = np.asarray(own if self.groups is None else self.groups, dtype=str)
         object.__setattr__(self, "groups", groups)
         if len(np.unique(self.ids)) != len(self.ids):
             raise ValueError(f"ids of domain {self.name!r} must be unique; build them from the full relative path")

@@ -1,0 +1,188 @@
+"""Which target pictures are taken for normal (Eq. 6 and 7), and how right that is."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.cluster import KMeans, MeanShift, estimate_bandwidth
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from sklearn.preprocessing import normalize
+
+from twofold.errors import InputError
+from twofold.neighbors import knn_distance
+
+__all__ = ["CLUSTERINGS", "Selection", "dominant_cluster", "select", "selection_quality"]
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Masks (n,) over the unlabelled target: ``positive`` is aligned, ``negative`` repelled; the rest plays no part."""
+
+    positive: np.ndarray
+    negative: np.ndarray
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Rows that play a part."""
+        return np.flatnonzero(self.positive | self.negative)
+
+
+def _kmeans(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct pictures than clusters
+        return KMeans(n_clusters, n_init=10, random_state=seed).fit_predict(features)
+
+
+def _gmm(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    # a full covariance is singular for fewer pictures than dimensions: diagonal, with a floor
+    mixture = GaussianMixture(n_clusters, covariance_type="diag", reg_covar=1e-4, n_init=3, random_state=seed)
+    return mixture.fit_predict(features.astype(np.float64))
+
+
+def _meanshift(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    # distances concentrate in high dimension: a wide quantile would melt everything into one cluster
+    bandwidth = estimate_bandwidth(features, quantile=0.1, n_samples=500, random_state=seed)
+    return MeanShift(bandwidth=bandwidth or 1e-3).fit_predict(features)
+
+
+CLUSTERINGS: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
+    "kmeans": _kmeans,
+    "gmm": _gmm,
+    "meanshift": _meanshift,
+}
+
+
+def dominant_cluster(features: np.ndarray, method: str = "kmeans", n_clusters: int = 2, seed: int = 0) -> np.ndarray:
+    r"""Mask of the largest cluster.
+
+    .. math:: k^* = \arg\max_k |C_k|
+
+    Parameters
+    ----------
+    features : (n, d) in the space that clusters; used as they are.
+    method : kmeans, gmm or meanshift (which finds its own number of clusters).
+    n_clusters : K, at most n.
+    seed : of the initialisations.
+
+    Returns
+    -------
+    (n,) bool; of clusters equally large the tightest is taken.
+
+    Raises
+    ------
+    InputError : K larger than n.
+
+    Source
+    ------
+    Eq. 6. Deviations: the rule for ties, the covariance of the mixture and the bandwidth are ours.
+
+    >>> dominant_cluster(np.array([[0.0], [0.1], [9.0]]))
+    array([ True,  True, False])
+    """
+    if not 1 <= n_clusters <= len(features):
+        raise InputError(f"wanted n_clusters from 1 to the {len(features)} target pictures, got {n_clusters}; lower it")
+    found = CLUSTERINGS[method](features, n_clusters, seed)
+
+    def rank(cluster: int) -> tuple[int, float]:
+        members = features[found == cluster]
+        return len(members), -float(((members - members.mean(axis=0)) ** 2).sum())
+
+    return found == max(np.unique(found), key=rank)
+
+
+def _share(distances: np.ndarray, share: float, densest: bool) -> np.ndarray:
+    n = max(1, round(share * len(distances)))
+    order = np.argsort(distances, kind="stable")
+    mask = np.zeros(len(distances), bool)
+    mask[order[:n] if densest else order[len(order) - n :]] = True
+    return mask
+
+
+def select(
+    features: np.ndarray,
+    selection: str,
+    negatives: str,
+    n_clusters: int = 2,
+    dense_share: float = 0.6,
+    sparse_share: float = 0.1,
+    neighbors: int = 5,
+    seed: int = 0,
+    oracle_labels: np.ndarray | None = None,
+) -> Selection:
+    """Positives and negatives among the unlabelled target pictures (Eq. 7).
+
+    Parameters
+    ----------
+    features : (n, d) in the space that selects; L2-normalised here.
+    selection : kmeans, gmm, meanshift (dominant cluster), knn (the densest share), all, oracle.
+    negatives : non_dominant (all that is not positive), sparse_tail (the sparsest share), both (non_dominant, and
+        the batch's other positives in the loss), in_batch (none here).
+    n_clusters : K of kmeans and gmm.
+    dense_share, sparse_share : of knn and sparse_tail.
+    neighbors : of the kNN density.
+    seed : of the clustering.
+    oracle_labels : (n,) 0 normal, 1 anomalous; wanted by the oracle alone.
+
+    Returns
+    -------
+    Selection; positive and negative are disjoint.
+
+    Raises
+    ------
+    InputError : K larger than n.
+    ValueError : the oracle without labels.
+
+    >>> features = np.array([[1.0, 0.0], [1.0, 0.1], [1.0, -0.1], [0.0, 1.0]])
+    >>> select(features, "knn", "sparse_tail", sparse_share=0.25, neighbors=1).negative
+    array([False, False, False,  True])
+    """
+    features = normalize(features)
+    n = len(features)
+    if selection == "oracle":
+        if oracle_labels is None:
+            raise ValueError("selection='oracle' wants oracle_labels (n,), got None; pass the task's labels")
+        positive = np.asarray(oracle_labels) == 0
+    elif selection == "all":
+        positive = np.ones(n, bool)
+    elif selection == "knn":
+        positive = _share(knn_distance(features, features, neighbors, exclude_self=True), dense_share, densest=True)
+    else:
+        positive = dominant_cluster(features, selection, n_clusters, seed)
+    if negatives == "in_batch":
+        negative = np.zeros(n, bool)
+    elif negatives == "sparse_tail":
+        sparse = _share(knn_distance(features, features, neighbors, exclude_self=True), sparse_share, densest=False)
+        negative, positive = sparse, positive & ~sparse
+    else:
+        negative = ~positive
+    return Selection(positive, negative)
+
+
+def selection_quality(positive: np.ndarray, labels: np.ndarray) -> dict[str, float | int | None]:
+    """How right a selection is; for the report alone.
+
+    Parameters
+    ----------
+    positive : (n,) bool, taken for normal.
+    labels : (n,) 0 normal, 1 anomalous.
+
+    Returns
+    -------
+    size (pictures), purity (normals among the selected), recall (selected among the normals), accuracy
+    (of selected = normal), each in [0, 1].
+
+    >>> selection_quality(np.array([True, True, False, False]), np.array([0, 1, 0, 1]))
+    {'size': 2, 'purity': 0.5, 'recall': 0.5, 'accuracy': 0.5}
+    """
+    normal = np.asarray(labels) == 0
+    size = int(positive.sum())
+    return {
+        "size": size,
+        "purity": float(normal[positive].mean()) if size else None,
+        "recall": float(positive[normal].mean()) if normal.any() else None,
+        "accuracy": float((positive == normal).mean()),
+    }

@@ -1,0 +1,54 @@
+"""Unsupervised domain adaptation for one-class anomaly detection, to read, run and extend.
+
+Read the modules in this order; each imports only those above it.
+
+==============  =========================================================================
+errors          the one error a person can act on
+config          what a run is; methods, presets: the only home of defaults
+domains         pictures with classes and stable ids
+digits, emoji   two data sets that pip alone brings
+folders         PACS, Office-31, Office-Home, VisDA-2017, and any folder tree
+datasets        every data set by name
+weights         where a network's weights come from, said in the open
+backbones       frozen stem and trainable tail; frozen encoders
+embeddings      features of frozen networks, computed once
+tasks           who is normal, who trains, who is tested; the label firewall
+neighbors       distances to nearest neighbours
+selection       which target pictures are taken for normal (Eq. 6, 7)
+objectives      DSVDD (Eq. 5) and MSC
+alignment       contrastive (Eq. 8, 9), MMD, gradient reversal
+training        THE loop (Eq. 10)
+metrics         AUROC and its kin, the verdict on collapse
+experiments     one run from its configuration to its result
+store, sweeps   many runs, never computed twice
+statistics      means, spreads, and when a method is above another
+reports, plots  words and figures
+cli             the command line
+==============  =========================================================================
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "InputError": "errors",
+    "RunConfig": "config",
+    "configure": "config",
+    "load_domain": "datasets",
+    "build_task": "tasks",
+    "run_one": "sweeps",
+    "expand": "sweeps",
+    "sweep": "sweeps",
+    "RunStore": "store",
+    "collect": "statistics",
+    "as_frame": "statistics",
+}
+
+__all__ = sorted(_HOMES)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    """Import on first use, so that ``twofold --help`` does not wait for torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'twofold' has no attribute {name!r}")
+    return getattr(import_module(f"twofold.{_HOMES[name]}"), name)

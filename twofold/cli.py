@@ -1,0 +1,213 @@
+"""The command line: run, sweep, collect, data, doctor. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import Any, NoReturn, get_args, get_type_hints
+
+from twofold.config import METHODS, PRESETS, RunConfig, configure
+from twofold.errors import InputError
+
+__all__ = ["main"]
+
+_HELP = {
+    "dataset": "digits, emoji, pacs, office31, office_home, visda2017, folder",
+    "source": "domain the detector is trained on",
+    "target": "domain it meets, unlabelled",
+    "normal": "normal class, several joined by +",
+    "method": ", ".join(METHODS),
+    "preset": ", ".join(PRESETS),
+}
+_REQUIRED = ("dataset", "source", "target", "normal")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see {self.prog} --help")
+
+
+def _parse(field: str, text: str, kinds: tuple) -> Any:
+    """One value of a field from its text."""
+    if type(None) in kinds and text.lower() in ("none", "null"):
+        return None
+    if bool in kinds:
+        if text.lower() not in ("true", "false"):
+            raise InputError(f"wanted --{field.replace('_', '-')} true or false, got {text!r}; write one of the two")
+        return text.lower() == "true"
+    kind = next(kind for kind in kinds if kind is not type(None))
+    try:
+        return kind(text)
+    except ValueError:
+        raise InputError(f"wanted --{field.replace('_', '-')} as {kind.__name__}, got {text!r}; correct it") from None
+
+
+def _fields(arguments: argparse.Namespace, lists: bool) -> dict[str, Any]:
+    """The configuration fields that were given, as values or, for a sweep, as lists."""
+    fields = {}
+    for field, hint in get_type_hints(RunConfig).items():
+        text = getattr(arguments, field)
+        if text is None:
+            continue
+        kinds = get_args(hint) or (hint,)
+        if lists:
+            fields[field] = [_parse(field, part.strip(), kinds) for part in text.split(",") if part.strip()]
+            if not fields[field]:
+                raise InputError(f"wanted values for --{field.replace('_', '-')}, got {text!r}; separate them with commas")
+        else:
+            fields[field] = _parse(field, text, kinds)
+    return fields
+
+
+def _add_run_flags(parser: argparse.ArgumentParser) -> None:
+    for field, hint in get_type_hints(RunConfig).items():
+        boolean = {"nargs": "?", "const": "true"} if hint is bool else {}
+        parser.add_argument(
+            "--" + field.replace("_", "-"), metavar="VALUE", required=field in _REQUIRED, help=_HELP.get(field), **boolean
+        )
+    parser.add_argument("--root", help="folder of the pictures; else $TWOFOLD_DATA")
+    parser.add_argument("--out", default="runs", help="run store (default: runs)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    parser.add_argument("--save-weights", action="store_true", help="keep the trained weights (safetensors)")
+    parser.add_argument("--json", action="store_true", help="print JSON as the last line of stdout")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="twofold", description="Unsupervised domain adaptation for one-class anomaly detection.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    run = commands.add_parser("run", help="one run", description="Train and judge one run; any field of a run is a flag.")
+    _add_run_flags(run)
+    sweep = commands.add_parser(
+        "sweep", help="many runs", description="The product of comma lists in every field; --normal all is every class."
+    )
+    _add_run_flags(sweep)
+    sweep.add_argument("--jobs", type=int, default=1, help="parallel processes (default: 1)")
+    sweep.add_argument("--dry-run", action="store_true", help="print the plan and its estimated time")
+    collect = commands.add_parser("collect", help="aggregate stored runs")
+    collect.add_argument("runs", help="run store")
+    collect.add_argument("--by", default="method", help="fields that make a row, comma-separated (default: method)")
+    collect.add_argument("--format", default="table", choices=["table", "csv", "markdown", "json"])
+    data = commands.add_parser("data", help="the data sets")
+    actions = data.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="data sets and their domains")
+    check = actions.add_parser("check", help="count a data set against its published numbers")
+    check.add_argument("name")
+    check.add_argument("--root", help="folder of the pictures; else $TWOFOLD_DATA")
+    commands.add_parser("doctor", help="what this machine has: devices, weights, data")
+    return parser
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    config = configure(**_fields(arguments, lists=False))
+    from twofold.sweeps import run_one
+
+    result = run_one(
+        config,
+        arguments.out,
+        arguments.root,
+        arguments.device,
+        arguments.save_weights,
+        progress=sys.stderr.isatty(),
+        log=_say,
+    )
+    if arguments.json:
+        print(json.dumps(result))
+    elif result["error"] is None:
+        from twofold.reports import run_summary
+
+        print(run_summary(result))
+    if result["error"] is not None:
+        _say(result["error"])
+    return int(result["error"] is not None)
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    if arguments.jobs < 1:
+        raise InputError(f"wanted --jobs of at least 1, got {arguments.jobs}; one process a core is a good start")
+    fields = _fields(arguments, lists=True)
+    from twofold.sweeps import estimate_seconds, expand, sweep
+
+    configs = expand(fields, arguments.root)
+    todo, seconds = estimate_seconds(configs, arguments.out, arguments.jobs, arguments.root)  # checks every input
+    plan = f"{len(configs)} runs, {len(configs) - todo} finished, {todo} to do, about {seconds / 60:.1f} min with {arguments.jobs} jobs"
+    if arguments.dry_run:
+        if arguments.json:
+            rows = [{k: getattr(c, k) for k in ("dataset", "source", "target", "normal", "seed", "anomaly_ratio", "name")} for c in configs]
+            print(json.dumps({"runs": rows, "todo": todo, "seconds": seconds}))
+        else:
+            for c in configs:
+                print(f"{c.dataset} {c.source}->{c.target} {c.normal} r={c.anomaly_ratio:g} seed {c.seed} {c.name}")
+            print(plan)
+        return 0
+    _say(plan)
+    start = time.perf_counter()
+    results = sweep(configs, arguments.out, arguments.jobs, arguments.root, arguments.device, arguments.save_weights, _say)
+    errors = sum(result["error"] is not None for result in results)
+    _say(f"{len(results) - errors} runs in {arguments.out}, {errors} failed ({time.perf_counter() - start:.0f} s)")
+    if arguments.json:
+        print(json.dumps(results))
+    return int(errors > 0)
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from twofold.reports import render
+    from twofold.statistics import as_frame, collect
+    from twofold.store import RunStore
+
+    if not Path(arguments.runs).is_dir():
+        raise InputError(f"wanted a folder of runs, got {arguments.runs!r}; run 'twofold sweep' first, or name its --out")
+    results = RunStore(arguments.runs).results()
+    by = [field.strip().replace("-", "_") for field in arguments.by.split(",")]
+    known = as_frame(results)
+    for field in by:
+        if field not in known:
+            raise InputError(f"wanted --by among {', '.join(known)}, got {field!r}; separate several with commas")
+    errors = sum(result["error"] is not None for result in results)
+    if errors:
+        _say(f"{errors} failed runs left out")
+    print(render(collect(results, by), arguments.format))
+    return 0
+
+
+def _data(arguments: argparse.Namespace) -> int:
+    from twofold.reports import check_data, list_data
+
+    if arguments.action == "list":
+        print(list_data())
+        return 0
+    text, complete = check_data(arguments.name, arguments.root)
+    print(text)
+    return int(not complete)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from twofold.reports import doctor
+
+    print(doctor())
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; exit codes: 0 done, 1 something failed, 2 bad input, 130 interrupted."""
+    commands = {"run": _run, "sweep": _sweep, "collect": _collect, "data": _data, "doctor": _doctor}
+    try:
+        arguments = _parser().parse_args(argv)
+        return commands[arguments.command](arguments)
+    except InputError as error:
+        _say("twofold: " + " ".join(str(error).split()))
+        return 2
+    except KeyboardInterrupt:
+        _say("twofold: stopped; the same command goes on where it stopped")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Words for people: one run, aggregates, the data at hand, the machine."""
+
+from __future__ import annotations
+
+import json
+import platform
+from typing import Any
+
+import pandas as pd
+
+from twofold.config import METHODS, PRESETS
+from twofold.datasets import DATASETS, load_domain
+from twofold.embeddings import EmbeddingCache
+from twofold.errors import InputError
+from twofold.folders import FOLDER_DATASETS, check, find_root
+from twofold.weights import resolve_weights
+
+__all__ = ["check_data", "doctor", "list_data", "markdown_table", "render", "run_summary", "with_spread"]
+
+
+def run_summary(result: dict[str, Any]) -> str:
+    """A finished run in a few lines."""
+    dominant = result["dominant"]
+    lines = [
+        f"{result['method']} on {result['dataset']} {result['source']}->{result['target']}, normal {result['normal']}, "
+        f"seed {result['seed']}, {result['anomaly_ratio']:.0%} anomalies",
+        f"  AUROC {result['auroc']:.1f}   AP (10 % anomalies) {result['average_precision']:.1f}   "
+        f"FPR at 95 % TPR {result['fpr_at_95_tpr']:.1f}"
+        if result["auroc"] is not None
+        else "  AUROC none: the scores are not finite",
+    ]
+    if dominant["size"] is not None and dominant["purity"] is not None:
+        lines.append(
+            f"  taken for normal: {dominant['size']} pictures, purity {dominant['purity']:.2f}, "
+            f"recall {dominant['recall']:.2f} (labels used for this line alone)"
+        )
+    if result["collapsed"]:
+        lines.append("  COLLAPSED: the features have shrunk to a point, the AUROC means nothing")
+    if result["oracle"]:
+        lines.append("  oracle: target labels steered this run")
+    return "\n".join(lines)
+
+
+def with_spread(row: Any) -> str:
+    """``mean`` with both spreads, or how many runs collapsed.
+
+    >>> with_spread({"mean": 90.0, "std_classes": 4.0, "std_seeds": None, "n_collapsed": 0, "n_runs": 9})
+    '90.0 (classes 4.0)'
+    """
+    if row["n_collapsed"]:
+        return f"{row['n_collapsed']}/{row['n_runs']} collapsed"
+    seeds = "" if pd.isna(row["std_seeds"]) else f", seeds {row['std_seeds']:.1f}"
+    return f"{row['mean']:.1f} (classes {row['std_classes']:.1f}{seeds})"
+
+
+def markdown_table(frame: pd.DataFrame) -> str:
+    """A frame of texts and numbers as a Markdown table.
+
+    >>> print(markdown_table(pd.DataFrame({"a": [1], "b": ["x"]})))
+    | a | b |
+    |---|---|
+    | 1 | x |
+    """
+    head = ["| " + " | ".join(map(str, frame.columns)) + " |", "|" + "---|" * len(frame.columns)]
+    return "\n".join(head + ["| " + " | ".join(map(str, row)) + " |" for row in frame.itertuples(index=False)])
+
+
+def render(frame: pd.DataFrame, style: str) -> str:
+    """Aggregates as table, csv, markdown or json."""
+    if style == "json":
+        return json.dumps(json.loads(frame.to_json(orient="records")))
+    if style == "csv":
+        return frame.to_csv(index=False).rstrip()
+    if frame.empty:
+        return "no finished runs"
+    numbers = ["mean", "std_classes", "std_seeds", "n_collapsed"]
+    shown = frame.drop(columns=numbers)
+    shown.insert(len(shown.columns) - 3, "AUROC % (std over)", [with_spread(row) for _, row in frame.iterrows()])
+    return markdown_table(shown) if style == "markdown" else shown.to_string(index=False)
+
+
+def list_data() -> str:
+    """Data sets, their domains, and whether they are here."""
+    lines = []
+    for name, domains in DATASETS.items():
+        try:
+            if name in FOLDER_DATASETS:
+                here = f"found in {find_root(name)}"
+            elif name == "folder":
+                here = "any <root>/<domain>/<class>/*; pass --root"
+            else:
+                here = "comes with pip"
+                load_domain(name, domains[0])
+        except InputError:
+            here = f"not found; 'twofold data check {name}' says what to do"
+        lines.append(f"{name:12} {' '.join(domains) or '-'}\n{'':12} {here}")
+    return "\n".join(lines)
+
+
+def check_data(name: str, root: str | None = None) -> tuple[str, bool]:
+    """Counts of a data set, against the published ones where there are, and whether it is complete.
+
+    Raises
+    ------
+    InputError : unknown name, nothing found.
+    """
+    if name not in DATASETS:
+        raise InputError(f"wanted a data set, got {name!r}; choose one of: {', '.join(DATASETS)}")
+    if name in FOLDER_DATASETS:
+        report = check(name, root)
+        return "\n".join(report.lines()), report.ok
+    if name == "folder":
+        raise InputError("wanted a data set with published counts, got 'folder'; your own pictures have none to compare with")
+    lines = []
+    for domain in DATASETS[name]:
+        names = pd.Series(load_domain(name, domain).class_names)
+        lines.append(f"{domain}: {len(names)} pictures; " + ", ".join(f"{k} {v}" for k, v in names.value_counts(sort=False).items()))
+    return "\n".join(lines), True
+
+
+def doctor() -> str:
+    """What this machine has: versions, devices, weights, data, cache."""
+    from importlib.metadata import version
+
+    import torch
+
+    from twofold.experiments import pick_device
+
+    packages = ("twofold", "torch", "torchvision", "timm", "open_clip_torch", "scikit-learn")
+    lines = [f"python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in packages)]
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    lines.append(f"device {pick_device()}" + (f" ({', '.join(gpus)})" if gpus else "") + "; a CPU run uses one thread")
+    for preset, values in PRESETS.items():
+        for role in ("backbone", "encoder"):
+            model = values[role]
+            try:
+                origin = resolve_weights(model, hub_answers=lambda: False).origin
+            except InputError:
+                origin = "not on this machine; fetched from the model hub when first needed, or pass a local file"
+            lines.append(f"{preset} {role} {model}: {origin}")
+    cache = EmbeddingCache().folder
+    size = sum(path.stat().st_size for path in cache.glob("*/*.safetensors")) if cache.is_dir() else 0
+    lines.append(f"embedding cache {cache} ({size / 1e6:.0f} MB)")
+    lines.append(f"methods: {', '.join(METHODS)}")
+    return "\n".join(lines) + "\n" + list_data()

@@ -1,0 +1,105 @@
+"""Means over classes, spreads with their names, and when one method may be called better than another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twofold.config import RECIPE_VERSION
+
+__all__ = ["above", "as_frame", "collect"]
+
+PAIR = ["dataset", "source", "target"]
+
+
+def as_frame(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Results as a table, one row a run: the scalar fields, the selection's quality, the preset; failed runs left out.
+
+    A run of an older recipe shows as ``stale`` in its method.
+    """
+    rows = []
+    for result in results:
+        if result["error"] is not None:
+            continue
+        row = {key: value for key, value in result.items() if not isinstance(value, dict)}
+        row |= {key: result["dominant"][key] for key in ("purity", "recall", "accuracy")}
+        row |= {key: result["config"][key] for key in ("preset", "anomaly_classes", "transductive", "paired")}
+        row["train_seconds"], row["total_seconds"] = result["seconds"]["train"], result["seconds"]["total"]
+        if result["versions"]["recipe"] != RECIPE_VERSION:
+            row["method"] += " (stale)"
+        rows.append(row)
+    columns = [*PAIR, "normal", "method", "seed", "anomaly_ratio", "auroc", "collapsed", "preset"]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
+
+
+def collect(results: Sequence[dict[str, Any]], by: Sequence[str] = ("method",)) -> pd.DataFrame:
+    """Aggregate AUROC over classes and seeds.
+
+    Parameters
+    ----------
+    results : from the run store.
+    by : fields that make a row; pairs, ratios, presets and protocols that differ are never averaged together.
+
+    Returns
+    -------
+    One row a group: mean, std_classes (ddof 0 over per-class means), std_seeds (ddof 1 over per-seed means; None for
+    one seed), n_classes, n_seeds, n_runs, n_collapsed. The mean of a group with a collapsed run is None.
+
+    >>> collect([]).empty
+    True
+    """
+    frame = as_frame(results)
+    if frame.empty:
+        return frame
+    apart = [*PAIR, "anomaly_ratio", "preset", "anomaly_classes", "transductive", "paired"]
+    apart = [field for field in apart if field not in by and frame[field].nunique(dropna=False) > 1]
+    rows = []
+    for key, group in frame.groupby([*apart, *by], sort=False, dropna=False):
+        per_class = group.groupby("normal")["auroc"].mean()
+        per_seed = group.groupby("seed")["auroc"].mean()
+        collapsed = int(group["collapsed"].sum())
+        rows.append(
+            {
+                **dict(zip([*apart, *by], key, strict=True)),
+                "mean": None if collapsed else float(per_class.mean()),
+                "std_classes": None if collapsed else float(per_class.std(ddof=0)),
+                "std_seeds": None if collapsed or len(per_seed) < 2 else float(per_seed.std(ddof=1)),
+                "n_classes": len(per_class),
+                "n_seeds": len(per_seed),
+                "n_runs": len(group),
+                "n_collapsed": collapsed,
+            }
+        )
+    return pd.DataFrame(rows).astype({field: object for field in ("mean", "std_classes", "std_seeds")})
+
+
+def above(frame: pd.DataFrame, method: str, control: str, n_boot: int = 10_000, seed: int = 0) -> dict[str, Any]:
+    """Whether a method is above a control: bootstrap of the difference over pairs, then classes.
+
+    Parameters
+    ----------
+    frame : from ``as_frame``, with both methods on the same pairs, classes and seeds.
+    method, control : names in its ``method`` column.
+    n_boot : bootstrap samples.
+    seed : of the bootstrap.
+
+    Returns
+    -------
+    difference (points of AUROC), low and high (95 % interval), verdict: above, below or undecided.
+    """
+    wide = frame.groupby([*PAIR, "normal", "method"])["auroc"].mean().unstack("method")
+    gain = (wide[method] - wide[control]).dropna()
+    if gain.empty:
+        raise ValueError(f"frame must hold {method!r} and {control!r} on the same classes, got none; run both first")
+    pairs = [values.to_numpy() for _, values in gain.groupby(level=PAIR)]
+    rng = np.random.default_rng(seed)
+    means = np.empty(n_boot)
+    for i in range(n_boot):
+        drawn = rng.integers(len(pairs), size=len(pairs))
+        means[i] = np.mean([rng.choice(pairs[p], len(pairs[p])).mean() for p in drawn])
+    low, high = np.quantile(means, [0.025, 0.975])
+    verdict = "above" if low > 0 else "below" if high < 0 else "undecided"
+    return {"difference": float(np.mean([p.mean() for p in pairs])), "low": float(low), "high": float(high), "verdict": verdict}

@@ -251,6 +251,9 @@ def _pictures(folder: Path) -> list[str]:
         relative = Path(place).relative_to(folder)
         shown = [name for name in files if not name.startswith(".") and name.lower().endswith(SUFFIXES)]
         found += [(relative / name).as_posix() for name in shown]
+    for file in found:
+        if not file.isascii() and file.encode(errors="ignore").decode() != file:
+            raise InputError(f"wanted file names in UTF-8, got {file!a} in {folder}; rename the file")
     return found
 
 

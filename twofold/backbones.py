@@ -233,10 +233,9 @@ def _clip_model(clip: tuple[str, str], weights: Weights, size_px: int, seed: int
         raise InputError(f"wanted encoder_size_px {wanted_px} for {architecture}, got {size_px}; pass {wanted_px}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = open_clip.create_model(architecture, pretrained=None)
-    if weights.origin != "random":
         try:
-            open_clip.load_checkpoint(model, str(weights.path), weights_only=True)
+            path = str(weights.path) if weights.path else None
+            model = open_clip.create_model(architecture, pretrained=path, weights_only=True)
         except Exception as error:  # open_clip passes on whatever its readers raise
             raise _unfit(weights, error) from error
     # a local file carries no preprocessing of its own: the tag decides, and OpenAI's constants are the default

@@ -112,7 +112,7 @@ def _timm_model(name: str, weights: Weights, size_px: int, seed: int) -> tuple[n
         if weights.origin in ("random", "wheel"):
             model = timm.create_model(name, pretrained=False, num_classes=0, **flexible)
         else:
-            # without a classifier on either side timm loads strictly; otherwise weights that fit nowhere pass in silence
+            # without a classifier on either side timm loads strictly; else weights that fit nowhere pass in silence
             classifiers = (timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()).classifier or ()
             heads = tuple(f"{head}." for head in ((classifiers,) if isinstance(classifiers, str) else classifiers))
             state = {key: value for key, value in weights.state_dict().items() if not key.startswith(heads)}

@@ -114,7 +114,7 @@ def test_rankings_are_nan_where_a_score_is_not_finite(metric, bad):
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("labels", [[0, 0], [1, 1]])
 def test_rankings_want_both_kinds(metric, labels):
-    with pytest.raises(InputError, match="wanted normals and anomalies.* got 2 pictures of one kind; add a folder"):
+    with pytest.raises(InputError, match=r"wanted normals and anomalies.* got 2 pictures of one kind; add a folder"):
         metric(labels, [0.0, 1.0])
 
 

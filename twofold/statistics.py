@@ -73,7 +73,10 @@ def collect(results: Sequence[dict[str, Any]], by: Sequence[str] = ("method",)) 
                 "n_collapsed": collapsed,
             }
         )
-    return pd.DataFrame(rows).astype({field: object for field in ("mean", "std_classes", "std_seeds")})
+    table = pd.DataFrame(rows)
+    for field in ("mean", "std_classes", "std_seeds"):  # a column of floats would turn None into NaN
+        table[field] = pd.Series([row[field] for row in rows], dtype=object)
+    return table
 
 
 def above(frame: pd.DataFrame, method: str, control: str, n_boot: int = 10_000, seed: int = 0) -> dict[str, Any]:

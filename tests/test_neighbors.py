@@ -1,0 +1,54 @@
+"""Distances to nearest neighbours against sorting by hand."""
+
+import numpy as np
+import pytest
+
+from twofold.neighbors import knn_distance
+
+
+def sorted_distance(features, reference, k, exclude_self=False):
+    means = []
+    for i, x in enumerate(features):
+        others = np.delete(reference, i, axis=0) if exclude_self else reference
+        distances = sorted(float(np.sqrt(((x - y) ** 2).sum())) for y in others)
+        means.append(np.mean(distances[:k]))
+    return np.array(means)
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 12])
+@pytest.mark.parametrize("exclude_self", [False, True])
+def test_knn_distance_is_the_mean_of_the_k_smallest(k, exclude_self):
+    rng = np.random.default_rng(0)
+    reference = rng.normal(size=(13, 4))
+    features = reference if exclude_self else rng.normal(size=(6, 4))
+    found = knn_distance(features, reference, k, exclude_self)
+    np.testing.assert_allclose(found, sorted_distance(features, reference, k, exclude_self), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("features", "k", "expected"),
+    [([[0.0]], 1, [1]), ([[0.0]], 2, [2]), ([[0.0]], 3, [13 / 3]), ([[1.0], [9.0]], 1, [0, 0]), ([[5.0]], 2, [3])],
+)
+def test_knn_distance_has_its_hand_derived_values(features, k, expected):
+    reference = np.array([[1.0], [3.0], [9.0]])
+    np.testing.assert_allclose(knn_distance(np.array(features), reference, k), expected)
+
+
+def test_a_reference_smaller_than_k_is_used_whole():
+    reference = np.array([[1.0], [3.0]])
+    np.testing.assert_allclose(knn_distance(np.array([[0.0]]), reference, k=7), [2])
+    np.testing.assert_allclose(knn_distance(reference, reference, k=7, exclude_self=True), [2, 2])
+
+
+def test_no_row_is_its_own_neighbour_but_a_duplicate_is():
+    features = np.array([[0.0], [0.0], [4.0]])
+    np.testing.assert_allclose(knn_distance(features, features, k=1, exclude_self=True), [0, 0, 4])
+    np.testing.assert_allclose(knn_distance(features, features, k=2, exclude_self=True), [2, 2, 4])
+
+
+def test_knn_distance_scales_with_the_features_and_follows_their_order():
+    rng = np.random.default_rng(1)
+    features, reference = rng.normal(size=(5, 3)), rng.normal(size=(9, 3))
+    plain = knn_distance(features, reference, 3)
+    np.testing.assert_allclose(knn_distance(2 * features, 2 * reference, 3), 2 * plain)
+    np.testing.assert_allclose(knn_distance(features[::-1], reference[::-1], 3), plain[::-1])

@@ -10,7 +10,18 @@ import twofold
 
 PACKAGE = Path(twofold.__file__).parent
 ORDER = (
-    *("errors", "config", "domains", "digits", "emoji", "published_counts", "folders", "datasets", "weights", "backbones"),
+    *(
+        "errors",
+        "config",
+        "domains",
+        "digits",
+        "emoji",
+        "published_counts",
+        "folders",
+        "datasets",
+        "weights",
+        "backbones",
+    ),
     *("embeddings", "tasks", "neighbors", "selection", "objectives", "alignment", "training", "metrics", "experiments"),
     *("store", "sweeps", "statistics", "reports", "plots", "cli"),
 )

@@ -51,7 +51,9 @@ def outcome(config, task, weights):
 
 @pytest.mark.parametrize("fields", RUNS, ids=lambda fields: "-".join(fields.values()))
 def test_scrambled_labels_move_weights_only_of_oracles(fields):
-    config = configure("digits", "type", "optdigits", "3", steps=4, batch_size=8, reclusterings=2, anomaly_ratio=0.3, **fields)
+    config = configure(
+        "digits", "type", "optdigits", "3", steps=4, batch_size=8, reclusterings=2, anomaly_ratio=0.3, **fields
+    )
     prepared = prepare(config)
     rng = np.random.default_rng(0)
     honest = outcome(config, prepared.task, prepared.weights)

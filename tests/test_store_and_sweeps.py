@@ -18,7 +18,18 @@ from twofold.sweeps import estimate_seconds, expand, run_one, sweep
 TASK = {"dataset": "digits", "source": "type", "target": "optdigits", "normal": "3"}
 TINY = {"steps": 2, "batch_size": 8}
 KEYS = {
-    *("method", "oracle", "dataset", "source", "target", "normal", "seed", "anomaly_ratio", "auroc", "average_precision"),
+    *(
+        "method",
+        "oracle",
+        "dataset",
+        "source",
+        "target",
+        "normal",
+        "seed",
+        "anomaly_ratio",
+        "auroc",
+        "average_precision",
+    ),
     *("fpr_at_95_tpr", "dominant", "collapsed", "steps", "seconds", "config", "config_hash", "split_hash", "weights"),
     *("versions", "device", "error"),
 }

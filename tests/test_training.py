@@ -23,7 +23,9 @@ VARIANTS += [{"method": "twofold", "center": "batch"}, {"method": "twofold", "tr
 VARIANTS += [{"method": "source_only", "frozen_stages": 0}, {"method": "random_init", "seed": 3}]
 
 
-@pytest.mark.parametrize("fields", [{"method": m} for m in METHODS] + VARIANTS, ids=lambda f: "-".join(map(str, f.values())))
+@pytest.mark.parametrize(
+    "fields", [{"method": m} for m in METHODS] + VARIANTS, ids=lambda f: "-".join(map(str, f.values()))
+)
 def test_every_method_and_combination_of_axes_scores_every_test_picture(fields):
     prepared = prepare(configure(*TASK, **{**TINY, **fields}))
     result, fitted = run(prepared, device="cpu")

@@ -8,7 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["DomainDiscriminator", "contrastive_loss", "domain_adversarial_loss", "mmd_loss", "reversal_strength", "reverse_gradient"]
+__all__ = [
+    "DomainDiscriminator",
+    "contrastive_loss",
+    "domain_adversarial_loss",
+    "mmd_loss",
+    "reversal_strength",
+    "reverse_gradient",
+]
 
 # ours: octaves around the mean squared distance, as deep adaptation networks have them
 BANDWIDTH_FACTORS = (0.125, 0.25, 0.5, 1.0, 2.0)
@@ -25,7 +32,11 @@ def _check_widths(z_source: Tensor, z_other: Tensor, name: str) -> None:
 
 
 def contrastive_loss(
-    z_source: Tensor, z_positive: Tensor, z_negative: Tensor | None = None, temperature: float = 0.2, in_batch: bool = False
+    z_source: Tensor,
+    z_positive: Tensor,
+    z_negative: Tensor | None = None,
+    temperature: float = 0.2,
+    in_batch: bool = False,
 ) -> Tensor:
     r"""Draw source and selected target features together, and repel the negatives from the source.
 

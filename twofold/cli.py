@@ -55,7 +55,9 @@ def _fields(arguments: argparse.Namespace, lists: bool) -> dict[str, Any]:
         if lists:
             fields[field] = [_parse(field, part.strip(), kinds) for part in text.split(",") if part.strip()]
             if not fields[field]:
-                raise InputError(f"wanted values for --{field.replace('_', '-')}, got {text!r}; separate them with commas")
+                raise InputError(
+                    f"wanted values for --{field.replace('_', '-')}, got {text!r}; separate them with commas"
+                )
         else:
             fields[field] = _parse(field, text, kinds)
     return fields
@@ -65,7 +67,11 @@ def _add_run_flags(parser: argparse.ArgumentParser) -> None:
     for field, hint in get_type_hints(RunConfig).items():
         boolean = {"nargs": "?", "const": "true"} if hint is bool else {}
         parser.add_argument(
-            "--" + field.replace("_", "-"), metavar="VALUE", required=field in _REQUIRED, help=_HELP.get(field), **boolean
+            "--" + field.replace("_", "-"),
+            metavar="VALUE",
+            required=field in _REQUIRED,
+            help=_HELP.get(field),
+            **boolean,
         )
     parser.add_argument("--root", help="folder of the pictures; else $TWOFOLD_DATA")
     parser.add_argument("--out", default="runs", help="run store (default: runs)")
@@ -77,7 +83,9 @@ def _add_run_flags(parser: argparse.ArgumentParser) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="twofold", description="Unsupervised domain adaptation for one-class anomaly detection.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    run = commands.add_parser("run", help="one run", description="Train and judge one run; any field of a run is a flag.")
+    run = commands.add_parser(
+        "run", help="one run", description="Train and judge one run; any field of a run is a flag."
+    )
     _add_run_flags(run)
     sweep = commands.add_parser(
         "sweep", help="many runs", description="The product of comma lists in every field; --normal all is every class."
@@ -138,7 +146,10 @@ def _sweep(arguments: argparse.Namespace) -> int:
     plan = f"{len(configs)} runs, {len(configs) - todo} finished, {todo} to do, about {seconds / 60:.1f} min with {arguments.jobs} jobs"
     if arguments.dry_run:
         if arguments.json:
-            rows = [{k: getattr(c, k) for k in ("dataset", "source", "target", "normal", "seed", "anomaly_ratio", "name")} for c in configs]
+            rows = [
+                {k: getattr(c, k) for k in ("dataset", "source", "target", "normal", "seed", "anomaly_ratio", "name")}
+                for c in configs
+            ]
             print(json.dumps({"runs": rows, "todo": todo, "seconds": seconds}))
         else:
             for c in configs:
@@ -147,7 +158,9 @@ def _sweep(arguments: argparse.Namespace) -> int:
         return 0
     _say(plan)
     start = time.perf_counter()
-    results = sweep(configs, arguments.out, arguments.jobs, arguments.root, arguments.device, arguments.save_weights, _say)
+    results = sweep(
+        configs, arguments.out, arguments.jobs, arguments.root, arguments.device, arguments.save_weights, _say
+    )
     errors = sum(result["error"] is not None for result in results)
     _say(f"{len(results) - errors} runs in {arguments.out}, {errors} failed ({time.perf_counter() - start:.0f} s)")
     if arguments.json:
@@ -163,7 +176,9 @@ def _collect(arguments: argparse.Namespace) -> int:
     from twofold.store import RunStore
 
     if not Path(arguments.runs).is_dir():
-        raise InputError(f"wanted a folder of runs, got {arguments.runs!r}; run 'twofold sweep' first, or name its --out")
+        raise InputError(
+            f"wanted a folder of runs, got {arguments.runs!r}; run 'twofold sweep' first, or name its --out"
+        )
     results = RunStore(arguments.runs).results()
     by = [field.strip().replace("-", "_") for field in arguments.by.split(",")]
     known = as_frame(results)

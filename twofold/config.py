@@ -68,6 +68,7 @@ class RunConfig:
     center: str  # fixed before training, or re-estimated in every batch
     train_batch_norm: bool  # False keeps the statistics of pre-training
     n_clusters: int
+    standardize: bool  # unit variance a dimension before clustering
     reclusterings: int  # selections in one run where the backbone's own space selects
     dense_share: float  # of the knn selection
     sparse_share: float  # of the sparse_tail negatives
@@ -150,7 +151,7 @@ _EMBEDDED = {
     "backbone": "tf_efficientnet_lite0",
     "backbone_weights": "pretrained",
     "backbone_size_px": 96,
-    "frozen_stages": 3,
+    "frozen_stages": 7,
     "encoder": "tf_efficientnet_lite2",
     "encoder_weights": "pretrained",
     "encoder_size_px": 128,
@@ -167,6 +168,7 @@ _EMBEDDED = {
     "center": "fixed",
     "train_batch_norm": False,
     "n_clusters": 2,
+    "standardize": True,
     "reclusterings": 10,
     "dense_share": 0.6,
     "sparse_share": 0.1,
@@ -223,7 +225,9 @@ def _checked_type(field: str, value: Any, hint: Any) -> Any:
         return float(value)
     if type(value) not in kinds:
         wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
-        raise InputError(f"wanted {field} of type {wanted}, got {value!r} ({type(value).__name__}); write it without quotes or fix it")
+        raise InputError(
+            f"wanted {field} of type {wanted}, got {value!r} ({type(value).__name__}); write it without quotes or fix it"
+        )
     return value
 
 
@@ -253,7 +257,15 @@ _RANGES = {
 }
 
 
-def configure(dataset: str, source: str, target: str, normal: str, method: str = "twofold", preset: str = "embedded", **overrides: Any) -> RunConfig:
+def configure(
+    dataset: str,
+    source: str,
+    target: str,
+    normal: str,
+    method: str = "twofold",
+    preset: str = "embedded",
+    **overrides: Any,
+) -> RunConfig:
     """Resolve a run: the preset's values, then the method's axes, then what you say.
 
     Parameters
@@ -275,7 +287,14 @@ def configure(dataset: str, source: str, target: str, normal: str, method: str =
     'twofold[selection=gmm]'
     """
     hints = get_type_hints(RunConfig)
-    task = {"dataset": dataset, "source": source, "target": target, "normal": normal, "method": method, "preset": preset}
+    task = {
+        "dataset": dataset,
+        "source": source,
+        "target": target,
+        "normal": normal,
+        "method": method,
+        "preset": preset,
+    }
     for field in overrides:
         _known("a field of a run", field, tuple(hints))
     values = {**_TASK, **_defaults(preset, dataset, method), **task, **overrides}
@@ -287,11 +306,17 @@ def configure(dataset: str, source: str, target: str, normal: str, method: str =
         if not (lowest <= value <= highest and (closed or value > lowest)):
             raise InputError(f"wanted {field} in {'[' if closed else '('}{lowest}, {highest}], got {value}; correct it")
     if not 0 <= values["anomaly_ratio"] < 1:
-        raise InputError(f"wanted anomaly_ratio in [0, 1), got {values['anomaly_ratio']}; 0.1 is one anomaly in ten pictures")
+        raise InputError(
+            f"wanted anomaly_ratio in [0, 1), got {values['anomaly_ratio']}; 0.1 is one anomaly in ten pictures"
+        )
     if values["one_class"] == "frozen" and values["alignment"] != "none":
-        raise InputError(f"wanted alignment none with one_class frozen, got {values['alignment']!r}; nothing is trained that could align")
+        raise InputError(
+            f"wanted alignment none with one_class frozen, got {values['alignment']!r}; nothing is trained that could align"
+        )
     if values["one_class_on"] == "target_normals" and values["alignment"] != "none":
-        raise InputError("wanted alignment none with one_class_on target_normals, got an alignment; the target is the source there")
+        raise InputError(
+            "wanted alignment none with one_class_on target_normals, got an alignment; the target is the source there"
+        )
     return RunConfig(**values)
 
 

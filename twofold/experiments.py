@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -73,7 +72,10 @@ def pick_device(device: str = "auto") -> torch.device:
     if device == "auto":
         return torch.device(next(name for name, found in available if found))
     if device.split(":")[0] not in [name for name, found in available if found]:
-        raise InputError(f"wanted a device of this machine, got {device!r}; choose one of: auto, " + ", ".join(n for n, f in available if f))
+        raise InputError(
+            f"wanted a device of this machine, got {device!r}; choose one of: auto, "
+            + ", ".join(n for n, f in available if f)
+        )
     return torch.device(device)
 
 
@@ -107,7 +109,8 @@ def _used(config: RunConfig) -> dict[str, bool]:
     selects_in = config.aligns and (config.selection not in ("all", "oracle") or config.negatives == "sparse_tail")
     return {
         "backbone": config.trains or config.features == "backbone",
-        "encoder": selects_in and config.selection_space == "encoder" or not config.trains and config.features == "encoder",
+        "encoder": (selects_in and config.selection_space == "encoder")
+        or (not config.trains and config.features == "encoder"),
     }
 
 
@@ -178,7 +181,9 @@ def fit(
         return _score_frozen(config, task, source, weights, device, cache)
 
     start = time.perf_counter()
-    backbone = load_backbone(config.backbone, weights["backbone"], config.backbone_size_px, config.frozen_stages, config.seed)
+    backbone = load_backbone(
+        config.backbone, weights["backbone"], config.backbone_size_px, config.frozen_stages, config.seed
+    )
     backbone.to(device)
     stem_cache = None if config.one_class == "msc" else cache  # augmented views have no features to keep
     x_source = Inputs(source, backbone, stem_cache)
@@ -190,6 +195,7 @@ def fit(
             "selection": config.selection,
             "negatives": config.negatives,
             "n_clusters": config.n_clusters,
+            "standardize": config.standardize,
             "dense_share": config.dense_share,
             "sparse_share": config.sparse_share,
             "neighbors": config.density_neighbors,
@@ -197,6 +203,7 @@ def fit(
             "oracle_labels": oracle_labels,
         }
         if config.selection_space == "backbone":
+
             def choose():
                 return select(extract(backbone, x_target, True).numpy(), **options)
         else:
@@ -206,7 +213,9 @@ def fit(
             choose = partial(select, space, **options)
     features_before = extract(backbone, x_test, config.normalize_features)
     encoded = time.perf_counter()
-    log(f"encoded {len(source)} source, {len(task.target_train)} target, {len(task.target_test)} test pictures ({encoded - start:.1f} s)")
+    log(
+        f"encoded {len(source)} source, {len(task.target_train)} target, {len(task.target_test)} test pictures ({encoded - start:.1f} s)"
+    )
 
     training = train(backbone, x_source, x_target, config, choose, progress)
     trained = time.perf_counter()
@@ -239,7 +248,14 @@ def _knn(features: Tensor, reference: Tensor, k: int) -> np.ndarray:
     return knn_distance(*unit, k)
 
 
-def _score_frozen(config: RunConfig, task: Task, source: View, weights: dict[str, Weights], device: torch.device, cache: EmbeddingCache) -> Fitted:
+def _score_frozen(
+    config: RunConfig,
+    task: Task,
+    source: View,
+    weights: dict[str, Weights],
+    device: torch.device,
+    cache: EmbeddingCache,
+) -> Fitted:
     """Detectors that train nothing: the source's mean, or the nearest source or target pictures."""
     start = time.perf_counter()
     reference_view = task.target_train if config.frozen_score == "target_knn" else source
@@ -247,7 +263,9 @@ def _score_frozen(config: RunConfig, task: Task, source: View, weights: dict[str
         encoder = _encoder(config, weights, device)
         reference, features = (view.embed(encoder, cache) for view in (reference_view, task.target_test))
     else:
-        backbone = load_backbone(config.backbone, weights["backbone"], config.backbone_size_px, config.frozen_stages, config.seed)
+        backbone = load_backbone(
+            config.backbone, weights["backbone"], config.backbone_size_px, config.frozen_stages, config.seed
+        )
         backbone.to(device)
         reference, features = (
             extract(backbone, Inputs(view, backbone, cache), False) for view in (reference_view, task.target_test)
@@ -332,7 +350,11 @@ def run(
         result["collapsed"] = collapse_verdict(scores, fitted.features.numpy(), fitted.features_before.numpy())
     if fitted.training is not None:
         training = fitted.training
-        result["steps"] = {"total": config.steps, "fallback": training.fallback_steps, "skipped": training.skipped_steps}
+        result["steps"] = {
+            "total": config.steps,
+            "fallback": training.fallback_steps,
+            "skipped": training.skipped_steps,
+        }
         if training.selection is not None:
             result["dominant"] = selection_quality(training.selection.positive, task.target_train_labels)
     result["seconds"] = {"total": time.perf_counter() - start, **fitted.seconds}
@@ -340,5 +362,7 @@ def run(
     for role, weights in prepared.weights.items():
         result["weights"][role] = {"model": weights.model, "origin": weights.origin, "sha256": weights.key}
     result["device"] = str(where)
-    log(f"scored: AUROC {result['auroc']:.1f}{', collapsed' if result['collapsed'] else ''} ({result['seconds']['total']:.1f} s)")
+    log(
+        f"scored: AUROC {result['auroc']:.1f}{', collapsed' if result['collapsed'] else ''} ({result['seconds']['total']:.1f} s)"
+    )
     return result, fitted

@@ -13,7 +13,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-__all__ = ["COLORS", "MARKERS", "METHOD_COLORS", "bars", "curse_figure", "picture_rows", "ratio_curves", "save", "use_style"]
+__all__ = [
+    "COLORS",
+    "MARKERS",
+    "METHOD_COLORS",
+    "bars",
+    "curse_figure",
+    "picture_rows",
+    "ratio_curves",
+    "save",
+    "use_style",
+]
 
 # Okabe and Ito's colours: told apart by colour-blind eyes, and, with the markers, in grey
 COLORS = {"source": "#0072B2", "target": "#E69F00", "normal": "#009E73", "anomalous": "#D55E00"}
@@ -205,7 +215,9 @@ def curse_figure(frame: pd.DataFrame, rows: Sequence[tuple], methods: Sequence[s
     footer : data, preset, n, seeds, selection rule.
     """
     figure = plt.figure(figsize=(14.5, 5.6))
-    grid = figure.add_gridspec(1, 3, width_ratios=(1.15, 0.62, 1.5), wspace=0.28, left=0.02, right=0.83, top=0.82, bottom=0.16)
+    grid = figure.add_gridspec(
+        1, 3, width_ratios=(1.15, 0.62, 1.5), wspace=0.28, left=0.02, right=0.83, top=0.82, bottom=0.16
+    )
     pictures, cost, curves = (figure.add_subplot(cell) for cell in grid)
     picture_rows(rows, pictures)
     lowest = frame["anomaly_ratio"].min()

@@ -15,7 +15,17 @@ from twofold.errors import InputError
 from twofold.folders import FOLDER_DATASETS, check, find_root
 from twofold.weights import resolve_weights
 
-__all__ = ["check_data", "doctor", "list_data", "markdown_table", "render", "run_summary", "with_spread"]
+__all__ = [
+    "check_data",
+    "curse_headline",
+    "curse_reading",
+    "doctor",
+    "list_data",
+    "markdown_table",
+    "render",
+    "run_summary",
+    "with_spread",
+]
 
 
 def run_summary(result: dict[str, Any]) -> str:
@@ -79,6 +89,56 @@ def render(frame: pd.DataFrame, style: str) -> str:
     return markdown_table(shown) if style == "markdown" else shown.to_string(index=False)
 
 
+def _by_ratio(frame: pd.DataFrame) -> pd.DataFrame:
+    """Mean AUROC over classes: ratios in rows, methods in columns; NaN where a run collapsed."""
+    per_class = frame.groupby(["anomaly_ratio", "method", "normal"]).agg(
+        auroc=("auroc", "mean"), collapsed=("collapsed", "any")
+    )
+    means = per_class.groupby(["anomaly_ratio", "method"]).agg(auroc=("auroc", "mean"), collapsed=("collapsed", "any"))
+    return means["auroc"].where(~means["collapsed"]).unstack("method").sort_index()
+
+
+def curse_headline(frame: pd.DataFrame) -> str:
+    """One sentence that names the winner among the methods that use no label, computed from the runs.
+
+    Parameters
+    ----------
+    frame : from ``statistics.as_frame``, with ``source_only`` and methods over several ratios.
+    """
+    means = _by_ratio(frame[~frame["oracle"]])
+    source = means["source_only"].dropna().mean()
+    curves = means.drop(columns="source_only").dropna(axis=1)
+    if curves.empty:
+        return "Every method collapsed somewhere: no winner"
+    winner = curves.mean().idxmax()
+    gain = curves[winner].mean() - source
+    return f"{winner} wins: {curves[winner].mean():.0f} % AUROC on average over the ratios, {gain:+.0f} points to source_only"
+
+
+def curse_reading(frame: pd.DataFrame) -> list[str]:
+    """What the shift costs, what anomalies do to each way of aligning, how far the oracle is: computed sentences."""
+    means = _by_ratio(frame)
+    first, last = means.index[0], means.index[-1]
+    source = means["source_only"].dropna().mean()
+    lines = []
+    if "in_domain" in means:
+        home = means["in_domain"].dropna().mean()
+        lines.append(
+            f"The shift costs {home - source:.1f} points: {home:.1f} trained in the target's world, {source:.1f} from the source."
+        )
+    for method in means.drop(columns=["source_only", "in_domain"], errors="ignore"):
+        low, high = means.loc[first, method], means.loc[last, method]
+        if pd.isna(low) or pd.isna(high):
+            lines.append(f"{method}: collapsed in at least one run, so it has no mean.")
+            continue
+        side = "above" if high > source else "below"
+        lines.append(
+            f"{method}: {low:.1f} at {first:.0%} anomalies, {high:.1f} at {last:.0%} ({high - low:+.1f}); "
+            f"there {abs(high - source):.1f} points {side} source_only."
+        )
+    return lines
+
+
 def list_data() -> str:
     """Data sets, their domains, and whether they are here."""
     lines = []
@@ -110,11 +170,16 @@ def check_data(name: str, root: str | None = None) -> tuple[str, bool]:
         report = check(name, root)
         return "\n".join(report.lines()), report.ok
     if name == "folder":
-        raise InputError("wanted a data set with published counts, got 'folder'; your own pictures have none to compare with")
+        raise InputError(
+            "wanted a data set with published counts, got 'folder'; your own pictures have none to compare with"
+        )
     lines = []
     for domain in DATASETS[name]:
         names = pd.Series(load_domain(name, domain).class_names)
-        lines.append(f"{domain}: {len(names)} pictures; " + ", ".join(f"{k} {v}" for k, v in names.value_counts(sort=False).items()))
+        lines.append(
+            f"{domain}: {len(names)} pictures; "
+            + ", ".join(f"{k} {v}" for k, v in names.value_counts(sort=False).items())
+        )
     return "\n".join(lines), True
 
 

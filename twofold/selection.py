@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.cluster import KMeans, MeanShift, estimate_bandwidth
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from sklearn.preprocessing import normalize
+from sklearn.preprocessing import StandardScaler, normalize
 
 from twofold.errors import InputError
 from twofold.neighbors import knn_distance
@@ -107,6 +107,7 @@ def select(
     selection: str,
     negatives: str,
     n_clusters: int = 2,
+    standardize: bool = True,
     dense_share: float = 0.6,
     sparse_share: float = 0.1,
     neighbors: int = 5,
@@ -122,6 +123,8 @@ def select(
     negatives : non_dominant (all that is not positive), sparse_tail (the sparsest share), both (non_dominant, and
         the batch's other positives in the loss), in_batch (none here).
     n_clusters : K of kmeans and gmm.
+    standardize : give every dimension unit variance over the target before clustering, so that a few loud dimensions
+        do not cut the normals in half (ours; the density looks at the unit sphere in any case).
     dense_share, sparse_share : of knn and sparse_tail.
     neighbors : of the kNN density.
     seed : of the clustering.
@@ -151,7 +154,8 @@ def select(
     elif selection == "knn":
         positive = _share(knn_distance(features, features, neighbors, exclude_self=True), dense_share, densest=True)
     else:
-        positive = dominant_cluster(features, selection, n_clusters, seed)
+        space = StandardScaler().fit_transform(features) if standardize else features
+        positive = dominant_cluster(space, selection, n_clusters, seed)
     if negatives == "in_batch":
         negative = np.zeros(n, bool)
     elif negatives == "sparse_tail":

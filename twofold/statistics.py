@@ -105,4 +105,9 @@ def above(frame: pd.DataFrame, method: str, control: str, n_boot: int = 10_000, 
         means[i] = np.mean([rng.choice(pairs[p], len(pairs[p])).mean() for p in drawn])
     low, high = np.quantile(means, [0.025, 0.975])
     verdict = "above" if low > 0 else "below" if high < 0 else "undecided"
-    return {"difference": float(np.mean([p.mean() for p in pairs])), "low": float(low), "high": float(high), "verdict": verdict}
+    return {
+        "difference": float(np.mean([p.mean() for p in pairs])),
+        "low": float(low),
+        "high": float(high),
+        "verdict": verdict,
+    }

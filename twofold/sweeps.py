@@ -43,7 +43,9 @@ def expand(fields: dict[str, Any], root: str | None = None) -> list[RunConfig]:
             domains = [load_domain(chosen["dataset"], chosen[side], root) for side in ("source", "target")]
             normals = [name for name in domains[0].classes if name in domains[1].classes]
             if not normals:
-                raise InputError(f"wanted classes that {chosen['source']} and {chosen['target']} share, got none; name the folders alike")
+                raise InputError(
+                    f"wanted classes that {chosen['source']} and {chosen['target']} share, got none; name the folders alike"
+                )
         configs += [configure(**{**chosen, "normal": normal}) for normal in normals]
     return list(dict.fromkeys(configs))
 
@@ -75,7 +77,9 @@ def run_one(
     store = RunStore(out)
     prepared = prepare(config, root)
     stored = store.result(prepared.config_hash)
-    if stored is not None and (not save_weights or (store.folder / prepared.config_hash / "weights.safetensors").exists()):
+    if stored is not None and (
+        not save_weights or (store.folder / prepared.config_hash / "weights.safetensors").exists()
+    ):
         log(f"found {config.name} {config.normal} seed {config.seed} in {store.folder / prepared.config_hash}")
         return stored
     try:
@@ -128,7 +132,8 @@ def sweep(
     """
     devices = _devices(device, jobs)
     calls = (
-        delayed(_row)(config, str(out), root, devices[i % len(devices)], save_weights) for i, config in enumerate(configs)
+        delayed(_row)(config, str(out), root, devices[i % len(devices)], save_weights)
+        for i, config in enumerate(configs)
     )
     results = []
     for config, result in zip(configs, Parallel(n_jobs=jobs, return_as="generator")(calls), strict=True):
@@ -136,7 +141,9 @@ def sweep(
         verdict = "failed: " + result["error"] if result["error"] else f"AUROC {_percent(result['auroc'])}"
         verdict += " collapsed" if result["collapsed"] else ""
         pair = f"{config.dataset} {config.source}->{config.target} {config.normal}"
-        log(f"[{len(results)}/{len(configs)}] {pair} r={config.anomaly_ratio:g} seed {config.seed} {config.name}: {verdict}")
+        log(
+            f"[{len(results)}/{len(configs)}] {pair} r={config.anomaly_ratio:g} seed {config.seed} {config.name}: {verdict}"
+        )
     return results
 
 
@@ -144,7 +151,9 @@ def _percent(value: float | None) -> str:
     return "none" if value is None else f"{value:.1f}"
 
 
-def estimate_seconds(configs: Sequence[RunConfig], out: str | Path = "runs", jobs: int = 1, root: str | None = None) -> tuple[int, float]:
+def estimate_seconds(
+    configs: Sequence[RunConfig], out: str | Path = "runs", jobs: int = 1, root: str | None = None
+) -> tuple[int, float]:
     """How many of these runs are still to do, and about how long they take.
 
     Returns

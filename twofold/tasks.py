@@ -68,7 +68,9 @@ class Task:
     split_hash: str
 
 
-def join_near_duplicates(groups: Sequence[str], class_names: Sequence[str], features: Tensor, threshold: float = 0.95) -> np.ndarray:
+def join_near_duplicates(
+    groups: Sequence[str], class_names: Sequence[str], features: Tensor, threshold: float = 0.95
+) -> np.ndarray:
     """Join the groups of pictures that look alike, so that no near-copy straddles a split.
 
     Parameters
@@ -207,14 +209,20 @@ def build_task(
     source_rows = _rng(seed, "source", normal).permutation(source_rows)
     test = np.flatnonzero(tested)
     labels = (~is_normal).astype(int)
-    for rows, wanted in ((source_rows, "source pictures"), (train, "target pictures"), (test[is_normal[test]], "test normals")):
+    for rows, wanted in (
+        (source_rows, "source pictures"),
+        (train, "target pictures"),
+        (test[is_normal[test]], "test normals"),
+    ):
         if len(rows) < 2:
-            raise InputError(f"wanted at least 2 {wanted} of {normal!r}, got {len(rows)}; add pictures or drop the class")
+            raise InputError(
+                f"wanted at least 2 {wanted} of {normal!r}, got {len(rows)}; add pictures or drop the class"
+            )
 
     digest = hashlib.sha256()
     for domain, rows in ((source, np.sort(source_rows)), (target, train), (target, test)):
         digest.update("\n".join([domain.dataset, domain.name, *domain.ids[rows], ""]).encode())
-    digest.update((labels[train].tobytes() + labels[test].tobytes()))
+    digest.update(labels[train].tobytes() + labels[test].tobytes())
     return Task(
         View(source, source_rows),
         View(target, train),

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def split_open_clip(model: str) -> tuple[str, str] | None:
     return architecture, tag
 
 
-@lru_cache(maxsize=None)
+@cache
 def _sha256(path: str, size: int, mtime_ns: int) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -143,7 +143,9 @@ def _hub_answers() -> bool:
     return bool(answers)
 
 
-def resolve_weights(model: str, weights: str = "pretrained", seed: int = 0, hub_answers: Callable = _hub_answers) -> Weights:
+def resolve_weights(
+    model: str, weights: str = "pretrained", seed: int = 0, hub_answers: Callable = _hub_answers
+) -> Weights:
     """Find the weights of a network, or say within seconds why they cannot be had.
 
     Parameters

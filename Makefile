@@ -1,0 +1,42 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+export TQDM_DISABLE ?= 1
+
+.PHONY: help setup quickstart test check format lab benchmark clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: .venv/.installed  ## make the virtual environment .venv
+
+.venv/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "wanted Python 3.11 or newer, got $$($(PYTHON) --version); run make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[lab,dev]"
+	@touch $@
+
+quickstart: .venv/.installed  ## train the method and its controls on digits: figures/quickstart/quickstart.png
+	@mkdir -p figures/quickstart
+	$(BIN)/papermill -k python3 --no-progress-bar --log-output --execution-timeout 1800 notebooks/00_quickstart.ipynb figures/quickstart/00_quickstart.ipynb
+	@echo "see figures/quickstart/quickstart.png, quickstart.csv and 00_quickstart.ipynb"
+
+test: .venv/.installed  ## every test, the doctests and the notebooks
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: .venv/.installed  ## lint and format, changing nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/.installed  ## mend what the linter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lab: .venv/.installed  ## open JupyterLab in notebooks/
+	$(BIN)/jupyter lab --notebook-dir notebooks
+
+benchmark: .venv/.installed  ## what the loop costs over the bare network, and two jobs over one
+	$(BIN)/python tests/benchmarks/loop.py
+
+clean:  ## remove the environment, the runs and untracked figures
+	rm -rf .venv runs figures/quickstart

@@ -1,0 +1,90 @@
+"""What the training loop costs over the bare network, what a second run encodes, what two jobs bring over one.
+
+Run with ``make benchmark``. Every figure is a ratio of two measurements in one process on one machine.
+"""
+
+import shutil
+import statistics
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from twofold.backbones import load_backbone
+from twofold.config import configure
+from twofold.embeddings import EmbeddingCache
+from twofold.experiments import prepare, run, single_thread
+from twofold.selection import select
+from twofold.sweeps import expand, sweep
+from twofold.training import Inputs, row_stream, train
+
+TASK = {"dataset": "digits", "source": "type", "target": "optdigits"}
+ROUNDS = 5
+
+
+def loop_over_bare(cache: EmbeddingCache) -> float:
+    """Median over rounds of the loop's seconds over those of forward, backward and step on batches of the same size."""
+    config = configure(**TASK, normal="3", method="oracle")
+    prepared = prepare(config)
+    task = prepared.task
+    choose = partial(
+        select,
+        np.zeros((len(task.target_train), 1)),
+        "oracle",
+        "non_dominant",
+        oracle_labels=task.target_train_labels,
+    )
+    ratios = []
+    for _ in range(ROUNDS):
+        backbone = load_backbone(
+            config.backbone, prepared.weights["backbone"], config.backbone_size_px, config.frozen_stages
+        )
+        source, target = (Inputs(view, backbone, cache) for view in (task.source_train, task.target_train))
+        rng = np.random.default_rng(0)
+        rows = zip(row_stream(len(source), config.batch_size, rng), row_stream(len(target), config.batch_size, rng))
+        batches = [torch.cat([source.batch(s), target.batch(t)]) for _, (s, t) in zip(range(config.steps), rows)]
+        batches = [batch.to(memory_format=torch.channels_last) for batch in batches]
+        start = time.process_time()
+        train(backbone, source, target, config, choose)
+        looped = time.process_time() - start
+
+        optimizer = torch.optim.SGD(backbone.tail.parameters(), lr=1e-9, momentum=config.momentum, nesterov=True)
+        start = time.process_time()
+        for batch in batches:
+            optimizer.zero_grad()
+            backbone(batch).square().mean().backward()
+            optimizer.step()
+        ratios.append(looped / (time.process_time() - start))
+    return statistics.median(ratios)
+
+
+def seconds_with_jobs(jobs: int, out: Path) -> float:
+    """Wall seconds of twenty runs with warm workers and a warm cache."""
+    configs = expand({**TASK, "normal": "all", "method": "twofold", "seed": [0, 1]})
+    sweep(configs[:jobs], out / f"warm{jobs}", jobs, log=lambda _: None)
+    start = time.perf_counter()
+    sweep(configs, out / f"jobs{jobs}", jobs, log=lambda _: None)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print the three figures."""
+    out = Path(tempfile.mkdtemp())
+    try:
+        with single_thread():
+            cache = EmbeddingCache()
+            print(f"loop over bare forward, backward and step: {loop_over_bare(cache):.2f} (goal 1.10 or less)")
+        second = EmbeddingCache()
+        run(prepare(configure(**TASK, normal="3", method="twofold")), cache=second)
+        print(f"pictures encoded by the second run: {second.encoded} (goal 0)")
+        one, two = seconds_with_jobs(1, out), seconds_with_jobs(2, out)
+        print(f"throughput of 2 jobs over 1: {one / two:.2f} (goal 1.8 or more); {one / 20:.1f} s a run with 1 job")
+    finally:
+        shutil.rmtree(out)
+
+
+if __name__ == "__main__":
+    main()

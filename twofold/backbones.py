@@ -116,6 +116,8 @@ def _timm_model(name: str, weights: Weights, size_px: int, seed: int) -> tuple[n
             classifiers = (timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()).classifier or ()
             heads = tuple(f"{head}." for head in ((classifiers,) if isinstance(classifiers, str) else classifiers))
             state = {key: value for key, value in weights.state_dict().items() if not key.startswith(heads)}
+            if not state:  # timm would turn to the hub
+                raise _unfit(weights, ValueError("it holds no tensor of the network"))
             overlay = {"state_dict": state, "num_classes": 0, "label_offset": 0}
             try:
                 model = timm.create_model(

@@ -181,7 +181,8 @@ def load_backbone(name: str, weights: Weights, size_px: int, frozen_stages: int 
     stem = nn.Sequential(_Anchor(), *stages[:frozen_stages]).requires_grad_(False).eval()
     tail = nn.Sequential(*stages[frozen_stages:]).to(memory_format=torch.channels_last)
     key = f"{name}:stem{frozen_stages}:{weights.key}:{size_px}px"
-    return Backbone(Extractor(key, stem.to(memory_format=torch.channels_last), size_px, mean, std), tail, weights)
+    stem = Extractor(key, stem.to(memory_format=torch.channels_last), size_px, mean, std)
+    return Backbone(stem, tail, weights).eval()
 
 
 class _ClipImages(nn.Module):

@@ -118,6 +118,8 @@ def _timm_model(name: str, weights: Weights, size_px: int, seed: int) -> tuple[n
             classifiers = (timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()).classifier or ()
             heads = tuple(f"{head}." for head in ((classifiers,) if isinstance(classifiers, str) else classifiers))
             state = {key: value for key, value in weights.state_dict().items() if not key.startswith(heads)}
+            if not state:  # timm would turn to the hub
+                raise _unfit(weights, ValueError("it holds no tensor of the network"))
             overlay = {"state_dict": state, "num_classes": 0, "label_offset": 0}
             try:
                 model = timm.create_model(
@@ -181,7 +183,8 @@ def load_backbone(name: str, weights: Weights, size_px: int, frozen_stages: int 
     stem = nn.Sequential(_Anchor(), *stages[:frozen_stages]).requires_grad_(False).eval()
     tail = nn.Sequential(*stages[frozen_stages:]).to(memory_format=torch.channels_last)
     key = f"{name}:stem{frozen_stages}:{weights.key}:{size_px}px"
-    return Backbone(Extractor(key, stem.to(memory_format=torch.channels_last), size_px, mean, std), tail, weights)
+    stem = Extractor(key, stem.to(memory_format=torch.channels_last), size_px, mean, std)
+    return Backbone(stem, tail, weights).eval()
 
 
 class _ClipImages(nn.Module):

@@ -113,8 +113,7 @@ class TestContrastive:
         source = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
         angles = torch.linspace(0, math.pi, 9, dtype=torch.float64)
         losses = [
-            contrastive_loss(source, source, torch.stack([a.cos(), a.sin()])[None], in_batch=in_batch).item()
-            for a in angles
+            contrastive_loss(source, source, torch.stack([a.cos(), a.sin()])[None], in_batch=in_batch).item() for a in angles
         ]
         assert all(later < earlier for earlier, later in itertools.pairwise(losses))
 

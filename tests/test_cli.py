@@ -61,7 +61,8 @@ def test_sweep_prints_a_list_and_collect_aggregates_it(tmp_path, capsys):
     assert len(json.loads(capsys.readouterr().out.splitlines()[-1])) == 8
     assert main(["collect", str(tmp_path), "--format", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["method"] for row in rows] and {row["n_classes"] for row in rows} == {2}
+    assert {row["method"] for row in rows} == {"target_only", "zero_shot"}
+    assert {row["n_classes"] for row in rows} == {2}
     keys = {"method", "mean", "std_classes", "std_seeds", "n_classes", "n_seeds", "n_runs", "n_collapsed"}
     assert all(set(row) == keys for row in rows)
     for style, mark in (("table", "AUROC"), ("csv", "std_classes"), ("markdown", "|---|")):

@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from twofold.config import CHOICES, METHODS, PRESETS, RunConfig, as_dict, configure
+from twofold.config import RunConfig, as_dict, configure
 from twofold.errors import InputError
+from twofold.presets import CHOICES, METHODS, PRESETS
 
 TASK = {"dataset": "digits", "source": "type", "target": "optdigits", "normal": "3"}
 ORACLES = {"oracle", "in_domain"}

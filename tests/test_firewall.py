@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from twofold.config import METHODS, configure
+from twofold.config import configure
+from twofold.detectors import fit, single_thread
 from twofold.digits import load_digits_domain
 from twofold.embeddings import EmbeddingCache
-from twofold.experiments import fit, prepare, single_thread
+from twofold.experiments import prepare
+from twofold.presets import METHODS
 from twofold.tasks import View
 
 RUNS = [{"method": method} for method in METHODS] + [
@@ -51,9 +53,7 @@ def outcome(config, task, weights):
 
 @pytest.mark.parametrize("fields", RUNS, ids=lambda fields: "-".join(fields.values()))
 def test_scrambled_labels_move_weights_only_of_oracles(fields):
-    config = configure(
-        "digits", "type", "optdigits", "3", steps=4, batch_size=8, reclusterings=2, anomaly_ratio=0.3, **fields
-    )
+    config = configure("digits", "type", "optdigits", "3", steps=4, batch_size=8, reclusterings=2, anomaly_ratio=0.3, **fields)
     prepared = prepare(config)
     rng = np.random.default_rng(0)
     honest = outcome(config, prepared.task, prepared.weights)

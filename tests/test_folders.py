@@ -196,9 +196,7 @@ def test_without_any_root_the_error_says_what_to_pass_and_where_to_get_it(name, 
 
 
 def test_a_root_without_the_data_set_says_what_was_looked_for(tmp_path):
-    with pytest.raises(
-        InputError, match=r"wanted pacs in .*, got no photo or art_painting .* or in pacs, Homework3-PACS"
-    ):
+    with pytest.raises(InputError, match=r"wanted pacs in .*, got no photo or art_painting .* or in pacs, Homework3-PACS"):
         find_root("pacs", tmp_path)
 
 
@@ -240,9 +238,7 @@ def test_a_missing_domain_and_a_missing_class_are_named_with_the_place_to_get_th
     (tmp_path / "photo" / "dog").write_text("a file in place of a folder")
     with pytest.raises(InputError, match=r"wanted domain sketch of pacs in .*, got only photo; git clone"):
         load_folder_domain("pacs", "sketch", tmp_path)
-    with pytest.raises(
-        InputError, match=r"wanted 7 class folders of pacs in .*, got none for dog, elephant; git clone"
-    ):
+    with pytest.raises(InputError, match=r"wanted 7 class folders of pacs in .*, got none for dog, elephant; git clone"):
         load_folder_domain("pacs", "photo", tmp_path)
 
 

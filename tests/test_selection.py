@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from twofold.config import CHOICES
 from twofold.errors import InputError
+from twofold.presets import CHOICES
 from twofold.selection import CLUSTERINGS, dominant_cluster, select, selection_quality
 
 

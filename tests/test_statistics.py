@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from twofold.config import RECIPE_VERSION, configure
+from twofold.config import configure
 from twofold.experiments import _empty, failed
+from twofold.presets import RECIPE_VERSION
 from twofold.statistics import above, as_frame, collect
 
 

@@ -1,5 +1,7 @@
 """The split of the contract: halves, a fixed test set, nested contamination, concepts that never straddle."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,7 @@ def test_the_target_set_keeps_its_size_and_holds_the_share_of_anomalies(ratio):
 def test_the_test_set_is_the_same_for_all_ratios_and_growing_ratios_are_nested():
     tasks = [build_task(toy("s"), toy("t"), "a", anomaly_ratio=r) for r in (0.1, 0.3, 0.5)]
     assert len({tuple(task.target_test_ids) for task in tasks}) == 1
-    for smaller, larger in zip(tasks, tasks[1:], strict=False):
+    for smaller, larger in pairwise(tasks):
         anomalies = [set(rows(t.target_train)[t.target_train_labels == 1]) for t in (smaller, larger)]
         normals = [set(rows(t.target_train)[t.target_train_labels == 0]) for t in (smaller, larger)]
         assert anomalies[0] < anomalies[1]

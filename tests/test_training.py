@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from twofold.config import METHODS, configure
+from twofold.config import configure
 from twofold.experiments import prepare, run
+from twofold.presets import METHODS
 from twofold.training import row_stream
 
 TASK = ("digits", "type", "optdigits", "3")
@@ -23,9 +24,7 @@ VARIANTS += [{"method": "twofold", "center": "batch"}, {"method": "twofold", "tr
 VARIANTS += [{"method": "source_only", "frozen_stages": 0}, {"method": "random_init", "seed": 3}]
 
 
-@pytest.mark.parametrize(
-    "fields", [{"method": m} for m in METHODS] + VARIANTS, ids=lambda f: "-".join(map(str, f.values()))
-)
+@pytest.mark.parametrize("fields", [{"method": m} for m in METHODS] + VARIANTS, ids=lambda f: "-".join(map(str, f.values())))
 def test_every_method_and_combination_of_axes_scores_every_test_picture(fields):
     prepared = prepare(configure(*TASK, **{**TINY, **fields}))
     result, fitted = run(prepared, device="cpu")

@@ -4,9 +4,11 @@ Read the modules in this order; each imports only those above it.
 
 ==============  =========================================================================
 errors          the one error a person can act on
-config          what a run is; methods, presets: the only home of defaults
+presets         methods and presets: the only home of defaults
+config          what a run is, resolved and checked
 domains         pictures with classes and stable ids
 digits, emoji   two data sets that pip alone brings
+published_counts  what those data sets must hold
 folders         PACS, Office-31, Office-Home, VisDA-2017, and any folder tree
 datasets        every data set by name
 weights         where a network's weights come from, said in the open
@@ -19,6 +21,7 @@ objectives      DSVDD (Eq. 5) and MSC
 alignment       contrastive (Eq. 8, 9), MMD, gradient reversal
 training        THE loop (Eq. 10)
 metrics         AUROC and its kin, the verdict on collapse
+detectors       a detector fitted to a task, and its scores
 experiments     one run from its configuration to its result
 store, sweeps   many runs, never computed twice
 statistics      means, spreads, and when a method is above another

@@ -106,9 +106,7 @@ def _timm_model(name: str, weights: Weights, size_px: int, seed: int) -> tuple[n
     if not timm.is_model(name):
         close = ", ".join(timm.list_models(f"*{name.split('.')[0].split('_')[-1]}*")[:5]) or "see timm.list_models()"
         raise InputError(f"wanted a timm model, got {name!r}; close names: {close}")
-    flexible = (
-        {"img_size": size_px} if timm.models.is_model_in_modules(name.split(".")[0], {"vision_transformer"}) else {}
-    )
+    flexible = {"img_size": size_px} if timm.models.is_model_in_modules(name.split(".")[0], {"vision_transformer"}) else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if weights.origin in ("random", "wheel"):
@@ -122,9 +120,7 @@ def _timm_model(name: str, weights: Weights, size_px: int, seed: int) -> tuple[n
                 raise _unfit(weights, ValueError("it holds no tensor of the network"))
             overlay = {"state_dict": state, "num_classes": 0, "label_offset": 0}
             try:
-                model = timm.create_model(
-                    name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay, **flexible
-                )
+                model = timm.create_model(name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay, **flexible)
             except (RuntimeError, KeyError, ValueError) as error:
                 raise _unfit(weights, error) from error
     if weights.origin == "wheel":

@@ -8,8 +8,9 @@ import sys
 import time
 from typing import Any, NoReturn, get_args, get_type_hints
 
-from twofold.config import METHODS, PRESETS, RunConfig, configure
+from twofold.config import RunConfig, configure
 from twofold.errors import InputError
+from twofold.presets import METHODS, PRESETS
 
 __all__ = ["main"]
 
@@ -55,9 +56,7 @@ def _fields(arguments: argparse.Namespace, lists: bool) -> dict[str, Any]:
         if lists:
             fields[field] = [_parse(field, part.strip(), kinds) for part in text.split(",") if part.strip()]
             if not fields[field]:
-                raise InputError(
-                    f"wanted values for --{field.replace('_', '-')}, got {text!r}; separate them with commas"
-                )
+                raise InputError(f"wanted values for --{field.replace('_', '-')}, got {text!r}; separate them with commas")
         else:
             fields[field] = _parse(field, text, kinds)
     return fields
@@ -83,9 +82,7 @@ def _add_run_flags(parser: argparse.ArgumentParser) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="twofold", description="Unsupervised domain adaptation for one-class anomaly detection.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    run = commands.add_parser(
-        "run", help="one run", description="Train and judge one run; any field of a run is a flag."
-    )
+    run = commands.add_parser("run", help="one run", description="Train and judge one run; any field of a run is a flag.")
     _add_run_flags(run)
     sweep = commands.add_parser(
         "sweep", help="many runs", description="The product of comma lists in every field; --normal all is every class."
@@ -143,14 +140,16 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
     configs = expand(fields, arguments.root)
     todo, seconds = estimate_seconds(configs, arguments.out, arguments.jobs, arguments.root)  # checks every input
-    plan = f"{len(configs)} runs, {len(configs) - todo} finished, {todo} to do, about {seconds / 60:.1f} min with {arguments.jobs} jobs"
+    plan = f"{len(configs)} runs, {len(configs) - todo} finished, {todo} to do, "
+    plan += f"about {seconds / 60:.1f} min with {arguments.jobs} jobs"
     if arguments.dry_run:
         if arguments.json:
             rows = [
                 {k: getattr(c, k) for k in ("dataset", "source", "target", "normal", "seed", "anomaly_ratio", "name")}
                 for c in configs
             ]
-            print(json.dumps({"runs": rows, "todo": todo, "seconds": seconds}))
+            _say(plan)
+            print(json.dumps(rows))
         else:
             for c in configs:
                 print(f"{c.dataset} {c.source}->{c.target} {c.normal} r={c.anomaly_ratio:g} seed {c.seed} {c.name}")
@@ -158,9 +157,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
         return 0
     _say(plan)
     start = time.perf_counter()
-    results = sweep(
-        configs, arguments.out, arguments.jobs, arguments.root, arguments.device, arguments.save_weights, _say
-    )
+    results = sweep(configs, arguments.out, arguments.jobs, arguments.root, arguments.device, arguments.save_weights, _say)
     errors = sum(result["error"] is not None for result in results)
     _say(f"{len(results) - errors} runs in {arguments.out}, {errors} failed ({time.perf_counter() - start:.0f} s)")
     if arguments.json:
@@ -176,9 +173,7 @@ def _collect(arguments: argparse.Namespace) -> int:
     from twofold.store import RunStore
 
     if not Path(arguments.runs).is_dir():
-        raise InputError(
-            f"wanted a folder of runs, got {arguments.runs!r}; run 'twofold sweep' first, or name its --out"
-        )
+        raise InputError(f"wanted a folder of runs, got {arguments.runs!r}; run 'twofold sweep' first, or name its --out")
     results = RunStore(arguments.runs).results()
     by = [field.strip().replace("-", "_") for field in arguments.by.split(",")]
     known = as_frame(results)

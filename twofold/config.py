@@ -1,18 +1,16 @@
-"""What a run is: its task, its method's axes and its recipe. The presets below are the only home of defaults."""
+"""What a run is: its task, its method's axes, its networks and its recipe, every field resolved and checked."""
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
 from twofold.errors import InputError
+from twofold.presets import CHOICES, METHODS, PRESETS, RANGES, TASK
 
-__all__ = ["CHOICES", "METHODS", "PRESETS", "RECIPE_VERSION", "RunConfig", "configure"]
-
-RECIPE_VERSION = 1  # raised by every commit that moves a number
+__all__ = ["RunConfig", "configure"]
 
 
 @dataclass(frozen=True)
@@ -106,105 +104,6 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-CHOICES = {
-    "one_class": ("dsvdd", "msc", "frozen"),
-    "one_class_on": ("source", "target_normals"),
-    "alignment": ("contrastive", "mmd", "grl", "none"),
-    "selection": ("kmeans", "gmm", "meanshift", "knn", "all", "oracle"),
-    "selection_space": ("encoder", "backbone"),
-    "negatives": ("non_dominant", "sparse_tail", "in_batch", "both"),
-    "features": ("encoder", "backbone"),
-    "frozen_score": ("source_mean", "source_knn", "target_knn"),
-    "center": ("fixed", "batch"),
-}
-
-_AXES = {
-    "one_class": "dsvdd",
-    "one_class_on": "source",
-    "alignment": "none",
-    "selection": "all",
-    "selection_space": "encoder",
-    "negatives": "non_dominant",
-    "features": "encoder",
-    "frozen_score": "source_mean",
-}
-_FROZEN = {**_AXES, "one_class": "frozen"}
-_ALIGNED = {**_AXES, "alignment": "contrastive", "selection": "kmeans"}
-
-METHODS: dict[str, dict[str, Any]] = {
-    "random_init": {**_FROZEN, "features": "backbone", "backbone_weights": "random"},
-    "zero_shot": _FROZEN,
-    "source_knn": {**_FROZEN, "frozen_score": "source_knn"},
-    "target_only": {**_FROZEN, "frozen_score": "target_knn"},
-    "source_only": _AXES,
-    "align_all": {**_ALIGNED, "selection": "all", "negatives": "in_batch"},
-    "cluster_backbone": {**_ALIGNED, "selection_space": "backbone"},
-    "twofold": _ALIGNED,
-    "density": {**_ALIGNED, "selection": "knn", "negatives": "sparse_tail"},
-    "oracle": {**_ALIGNED, "selection": "oracle"},
-    "in_domain": {**_AXES, "one_class_on": "target_normals"},
-}
-
-_TASK = {"seed": 0, "anomaly_ratio": 0.1, "anomaly_classes": None, "transductive": False, "paired": False}
-
-_EMBEDDED = {
-    "backbone": "tf_efficientnet_lite0",
-    "backbone_weights": "pretrained",
-    "backbone_size_px": 96,
-    "frozen_stages": 7,
-    "encoder": "tf_efficientnet_lite2",
-    "encoder_weights": "pretrained",
-    "encoder_size_px": 128,
-    "normalize_features": True,
-    "steps": 100,
-    "batch_size": 32,
-    "learning_rate": 0.02,
-    "momentum": 0.9,
-    "weight_decay": 5e-4,
-    "clip_norm": 5.0,
-    "temperature": 0.2,
-    "lambda_one_class": 1.0,
-    "lambda_alignment": 1.0,
-    "center": "fixed",
-    "train_batch_norm": False,
-    "n_clusters": 2,
-    "standardize": True,
-    "reclusterings": 10,
-    "dense_share": 0.6,
-    "sparse_share": 0.1,
-    "density_neighbors": 7,
-    "source_neighbors": 2,
-    "target_neighbors": 7,
-    "msc_temperature": 0.25,
-}
-
-# preset -> its values, then what a data set changes
-PRESETS: dict[str, dict[str, Any]] = {
-    "embedded": {
-        **_EMBEDDED,
-        "by_dataset": {
-            "digits": {"backbone_size_px": 32, "encoder_size_px": 64},
-            "emoji": {"backbone_size_px": 64, "encoder_size_px": 128},
-        },
-    },
-    "paper": {
-        **_EMBEDDED,
-        "backbone": "resnet50.tv_in1k",
-        "backbone_size_px": 224,
-        "frozen_stages": 0,
-        "encoder": "open_clip:ViT-B-32-quickgelu/openai",
-        "encoder_size_px": 224,
-        "normalize_features": False,
-        "steps": 1000,
-        "batch_size": 256,
-        "learning_rate": 1e-4,
-        "weight_decay": 5e-7,
-        "clip_norm": 0.0,
-        "by_dataset": {"visda2017": {"n_clusters": 10}, "pacs": {"n_clusters": 5}},
-    },
-}
-
-
 def _known(wanted: str, value: str, known: Mapping | tuple) -> None:
     if value not in known:
         close = difflib.get_close_matches(str(value), list(known), n=1)
@@ -229,32 +128,6 @@ def _checked_type(field: str, value: Any, hint: Any) -> Any:
             f"wanted {field} of type {wanted}, got {value!r} ({type(value).__name__}); write it without quotes or fix it"
         )
     return value
-
-
-# field -> (lowest, highest, whether the lowest itself is allowed)
-_RANGES = {
-    "seed": (0, 2**32 - 1, True),
-    "backbone_size_px": (8, 4096, True),
-    "encoder_size_px": (8, 4096, True),
-    "frozen_stages": (0, 100, True),
-    "steps": (1, 10**9, True),
-    "batch_size": (2, 10**6, True),
-    "learning_rate": (0, 1e3, False),
-    "momentum": (0, 1, True),
-    "weight_decay": (0, 1e3, True),
-    "clip_norm": (0, 1e9, True),
-    "temperature": (0, 1e3, False),
-    "msc_temperature": (0, 1e3, False),
-    "lambda_one_class": (0, 1e9, True),
-    "lambda_alignment": (0, 1e9, True),
-    "n_clusters": (1, 10**6, True),
-    "reclusterings": (1, 10**6, True),
-    "dense_share": (0, 1, False),
-    "sparse_share": (0, 1, False),
-    "density_neighbors": (1, 10**6, True),
-    "source_neighbors": (1, 10**6, True),
-    "target_neighbors": (1, 10**6, True),
-}
 
 
 def configure(
@@ -297,18 +170,16 @@ def configure(
     }
     for field in overrides:
         _known("a field of a run", field, tuple(hints))
-    values = {**_TASK, **_defaults(preset, dataset, method), **task, **overrides}
+    values = {**TASK, **_defaults(preset, dataset, method), **task, **overrides}
     values = {field: _checked_type(field, value, hints[field]) for field, value in values.items()}
     for field, choices in CHOICES.items():
         _known(field, values[field], choices)
-    for field, (lowest, highest, closed) in _RANGES.items():
+    for field, (lowest, highest, closed) in RANGES.items():
         value = values[field]
         if not (lowest <= value <= highest and (closed or value > lowest)):
             raise InputError(f"wanted {field} in {'[' if closed else '('}{lowest}, {highest}], got {value}; correct it")
     if not 0 <= values["anomaly_ratio"] < 1:
-        raise InputError(
-            f"wanted anomaly_ratio in [0, 1), got {values['anomaly_ratio']}; 0.1 is one anomaly in ten pictures"
-        )
+        raise InputError(f"wanted anomaly_ratio in [0, 1), got {values['anomaly_ratio']}; 0.1 is one anomaly in ten pictures")
     if values["one_class"] == "frozen" and values["alignment"] != "none":
         raise InputError(
             f"wanted alignment none with one_class frozen, got {values['alignment']!r}; nothing is trained that could align"
@@ -318,8 +189,3 @@ def configure(
             "wanted alignment none with one_class_on target_normals, got an alignment; the target is the source there"
         )
     return RunConfig(**values)
-
-
-def as_dict(config: RunConfig) -> dict[str, Any]:
-    """Fields of a run in their order."""
-    return dataclasses.asdict(config)

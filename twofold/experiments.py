@@ -6,34 +6,29 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
-from torch import Tensor
-from torch.nn import functional
 
-from twofold.backbones import Backbone, Extractor, load_backbone, load_encoder
-from twofold.config import PRESETS, RECIPE_VERSION, RunConfig
+from twofold.backbones import load_encoder
+from twofold.config import RunConfig
 from twofold.datasets import load_domain
+from twofold.detectors import Fitted, fit, pick_device, single_thread
 from twofold.domains import Domain
 from twofold.embeddings import EmbeddingCache
 from twofold.errors import InputError
 from twofold.metrics import auroc, average_precision, collapse_verdict, fpr_at_tpr
-from twofold.neighbors import knn_distance
-from twofold.objectives import center_distance
-from twofold.selection import select, selection_quality
-from twofold.tasks import Task, View, build_task, join_near_duplicates
-from twofold.training import Inputs, Training, extract, train
+from twofold.presets import PRESETS, RECIPE_VERSION
+from twofold.selection import selection_quality
+from twofold.tasks import Task, build_task, join_near_duplicates
 from twofold.weights import Weights, resolve_weights
 
-__all__ = ["Fitted", "Prepared", "failed", "fit", "pick_device", "prepare", "run", "single_thread"]
+__all__ = ["Prepared", "failed", "prepare", "run"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,51 +39,6 @@ class Prepared:
     task: Task
     weights: dict[str, Weights]  # of the networks that this run uses
     config_hash: str
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """A trained detector on the test pictures."""
-
-    backbone: Backbone | None
-    training: Training | None
-    features: Tensor  # (n, d) of the test pictures, as the score sees them
-    features_before: Tensor  # (n, d) before training
-    scores: np.ndarray  # (n,)
-    seconds: dict[str, float]
-
-
-def pick_device(device: str = "auto") -> torch.device:
-    """``auto`` is cuda, then mps, then cpu.
-
-    Raises
-    ------
-    InputError : a device that this machine does not have.
-
-    >>> pick_device("cpu")
-    device(type='cpu')
-    """
-    available = [("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available()), ("cpu", True)]
-    if device == "auto":
-        return torch.device(next(name for name, found in available if found))
-    if device.split(":")[0] not in [name for name, found in available if found]:
-        raise InputError(
-            f"wanted a device of this machine, got {device!r}; choose one of: auto, "
-            + ", ".join(n for n, f in available if f)
-        )
-    return torch.device(device)
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """One thread on the CPU: scores do not depend on how many cores or jobs there are."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @lru_cache(maxsize=8)
@@ -109,8 +59,7 @@ def _used(config: RunConfig) -> dict[str, bool]:
     selects_in = config.aligns and (config.selection not in ("all", "oracle") or config.negatives == "sparse_tail")
     return {
         "backbone": config.trains or config.features == "backbone",
-        "encoder": (selects_in and config.selection_space == "encoder")
-        or (not config.trains and config.features == "encoder"),
+        "encoder": (selects_in and config.selection_space == "encoder") or (not config.trains and config.features == "encoder"),
     }
 
 
@@ -158,128 +107,6 @@ def prepare(config: RunConfig, root: str | None = None) -> Prepared:
         fields[f"{role}_weights"] = weights[role].key if role in weights else None
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
     return Prepared(config, task, weights, digest)
-
-
-def fit(
-    config: RunConfig,
-    task: Task,
-    weights: dict[str, Weights],
-    device: torch.device,
-    cache: EmbeddingCache,
-    progress: bool = False,
-    log: Callable[[str], None] = lambda line: None,
-) -> Fitted:
-    """Train as configured and score the test pictures.
-
-    Only oracles read ``task.target_train_labels``; nothing here reads the test labels or the anomaly ratio.
-    """
-    oracle_labels = task.target_train_labels if config.oracle else None
-    source = task.source_train
-    if config.one_class_on == "target_normals":
-        source = _subset(task.target_train, np.flatnonzero(oracle_labels == 0))
-    if not config.trains:
-        return _score_frozen(config, task, source, weights, device, cache)
-
-    start = time.perf_counter()
-    backbone = load_backbone(
-        config.backbone, weights["backbone"], config.backbone_size_px, config.frozen_stages, config.seed
-    )
-    backbone.to(device)
-    stem_cache = None if config.one_class == "msc" else cache  # augmented views have no features to keep
-    x_source = Inputs(source, backbone, stem_cache)
-    x_target = Inputs(task.target_train, backbone, stem_cache) if config.aligns else None
-    x_test = Inputs(task.target_test, backbone, cache)
-    choose = None
-    if config.aligns:
-        options = {
-            "selection": config.selection,
-            "negatives": config.negatives,
-            "n_clusters": config.n_clusters,
-            "standardize": config.standardize,
-            "dense_share": config.dense_share,
-            "sparse_share": config.sparse_share,
-            "neighbors": config.density_neighbors,
-            "seed": config.seed,
-            "oracle_labels": oracle_labels,
-        }
-        if config.selection_space == "backbone":
-
-            def choose():
-                return select(extract(backbone, x_target, True).numpy(), **options)
-        else:
-            space = np.zeros((len(task.target_train), 1), np.float32)  # all and oracle look at no feature
-            if "encoder" in weights:
-                space = task.target_train.embed(_encoder(config, weights, device), cache).numpy()
-            choose = partial(select, space, **options)
-    features_before = extract(backbone, x_test, config.normalize_features)
-    encoded = time.perf_counter()
-    log(
-        f"encoded {len(source)} source, {len(task.target_train)} target, {len(task.target_test)} test pictures ({encoded - start:.1f} s)"
-    )
-
-    training = train(backbone, x_source, x_target, config, choose, progress)
-    trained = time.perf_counter()
-    log(f"trained {config.steps} steps ({trained - encoded:.1f} s)")
-
-    features = extract(backbone, x_test, config.normalize_features)
-    if config.one_class == "msc":
-        bank = extract(backbone, x_source, True)
-        scores = _knn(features, bank, config.source_neighbors)
-    else:
-        scores = center_distance(features, training.center.cpu()).numpy()
-    seconds = {"encode": encoded - start, "train": trained - encoded, "score": time.perf_counter() - trained}
-    return Fitted(backbone, training, features, features_before, scores, seconds)
-
-
-def _subset(view: View, rows: np.ndarray) -> View:
-    return View(view._domain, view._indices[rows])
-
-
-def _encoder(config: RunConfig, weights: dict[str, Weights], device: torch.device) -> Extractor:
-    encoder = load_encoder(config.encoder, weights["encoder"], config.encoder_size_px, config.seed)
-    encoder.network.to(device)
-    return encoder
-
-
-def _knn(features: Tensor, reference: Tensor, k: int) -> np.ndarray:
-    if not torch.isfinite(features).all() or not torch.isfinite(reference).all():
-        return np.full(len(features), np.nan)
-    unit = (functional.normalize(features, dim=1).numpy(), functional.normalize(reference, dim=1).numpy())
-    return knn_distance(*unit, k)
-
-
-def _score_frozen(
-    config: RunConfig,
-    task: Task,
-    source: View,
-    weights: dict[str, Weights],
-    device: torch.device,
-    cache: EmbeddingCache,
-) -> Fitted:
-    """Detectors that train nothing: the source's mean, or the nearest source or target pictures."""
-    start = time.perf_counter()
-    reference_view = task.target_train if config.frozen_score == "target_knn" else source
-    if config.features == "encoder":
-        encoder = _encoder(config, weights, device)
-        reference, features = (view.embed(encoder, cache) for view in (reference_view, task.target_test))
-    else:
-        backbone = load_backbone(
-            config.backbone, weights["backbone"], config.backbone_size_px, config.frozen_stages, config.seed
-        )
-        backbone.to(device)
-        reference, features = (
-            extract(backbone, Inputs(view, backbone, cache), False) for view in (reference_view, task.target_test)
-        )
-    encoded = time.perf_counter()
-    if config.frozen_score == "source_mean":
-        if config.normalize_features:
-            reference, features = functional.normalize(reference, dim=1), functional.normalize(features, dim=1)
-        scores = center_distance(features, reference.mean(dim=0)).numpy()
-    else:
-        k = config.target_neighbors if config.frozen_score == "target_knn" else config.source_neighbors
-        scores = _knn(features, reference, k)
-    seconds = {"encode": encoded - start, "train": 0.0, "score": time.perf_counter() - encoded}
-    return Fitted(None, None, features, features, scores, seconds)
 
 
 def _versions() -> dict[str, str | int]:
@@ -362,7 +189,6 @@ def run(
     for role, weights in prepared.weights.items():
         result["weights"][role] = {"model": weights.model, "origin": weights.origin, "sha256": weights.key}
     result["device"] = str(where)
-    log(
-        f"scored: AUROC {result['auroc']:.1f}{', collapsed' if result['collapsed'] else ''} ({result['seconds']['total']:.1f} s)"
-    )
+    verdict = f"{result['auroc']:.1f}{', collapsed' if result['collapsed'] else ''}"
+    log(f"scored: AUROC {verdict} ({result['seconds']['total']:.1f} s)")
     return result, fitted

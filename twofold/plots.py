@@ -215,9 +215,7 @@ def curse_figure(frame: pd.DataFrame, rows: Sequence[tuple], methods: Sequence[s
     footer : data, preset, n, seeds, selection rule.
     """
     figure = plt.figure(figsize=(14.5, 5.6))
-    grid = figure.add_gridspec(
-        1, 3, width_ratios=(1.15, 0.62, 1.5), wspace=0.28, left=0.02, right=0.83, top=0.82, bottom=0.16
-    )
+    grid = figure.add_gridspec(1, 3, width_ratios=(1.15, 0.62, 1.5), wspace=0.28, left=0.02, right=0.83, top=0.82, bottom=0.16)
     pictures, cost, curves = (figure.add_subplot(cell) for cell in grid)
     picture_rows(rows, pictures)
     lowest = frame["anomaly_ratio"].min()

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from twofold.config import METHODS, PRESETS
 from twofold.datasets import DATASETS, load_domain
 from twofold.embeddings import EmbeddingCache
 from twofold.errors import InputError
 from twofold.folders import FOLDER_DATASETS, check, find_root
+from twofold.presets import METHODS, PRESETS
 from twofold.weights import resolve_weights
 
 __all__ = [
@@ -124,7 +124,7 @@ def curse_reading(frame: pd.DataFrame) -> list[str]:
     if "in_domain" in means:
         home = means["in_domain"].dropna().mean()
         lines.append(
-            f"The shift costs {home - source:.1f} points: {home:.1f} trained in the target's world, {source:.1f} from the source."
+            f"The shift costs {home - source:.1f} points: {home:.1f} trained in the target's world, {source:.1f} in the source's."
         )
     for method in means.drop(columns=["source_only", "in_domain"], errors="ignore"):
         low, high = means.loc[first, method], means.loc[last, method]
@@ -170,15 +170,12 @@ def check_data(name: str, root: str | None = None) -> tuple[str, bool]:
         report = check(name, root)
         return "\n".join(report.lines()), report.ok
     if name == "folder":
-        raise InputError(
-            "wanted a data set with published counts, got 'folder'; your own pictures have none to compare with"
-        )
+        raise InputError("wanted a data set with published counts, got 'folder'; your own pictures have none to compare with")
     lines = []
     for domain in DATASETS[name]:
         names = pd.Series(load_domain(name, domain).class_names)
         lines.append(
-            f"{domain}: {len(names)} pictures; "
-            + ", ".join(f"{k} {v}" for k, v in names.value_counts(sort=False).items())
+            f"{domain}: {len(names)} pictures; " + ", ".join(f"{k} {v}" for k, v in names.value_counts(sort=False).items())
         )
     return "\n".join(lines), True
 
@@ -189,7 +186,7 @@ def doctor() -> str:
 
     import torch
 
-    from twofold.experiments import pick_device
+    from twofold.detectors import pick_device
 
     packages = ("twofold", "torch", "torchvision", "timm", "open_clip_torch", "scikit-learn")
     lines = [f"python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in packages)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twofold.config import RECIPE_VERSION
+from twofold.presets import RECIPE_VERSION
 
 __all__ = ["above", "as_frame", "collect"]
 

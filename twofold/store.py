@@ -67,9 +67,7 @@ class RunStore:
             try:
                 yield json.loads(path.read_text("utf-8"))
             except ValueError as error:
-                raise InputError(
-                    f"wanted a run's result in {path}, got broken JSON ({error}); remove its folder"
-                ) from error
+                raise InputError(f"wanted a run's result in {path}, got broken JSON ({error}); remove its folder") from error
 
     def test_features(self, config_hash: str) -> dict[str, np.ndarray]:
         """Features (n, d), scores (n,) and labels (n,) of a run's test pictures, and their ids."""

@@ -14,9 +14,10 @@ from joblib import Parallel, delayed
 
 from twofold.config import RunConfig, configure
 from twofold.datasets import load_domain
+from twofold.detectors import pick_device
 from twofold.embeddings import EmbeddingCache
 from twofold.errors import InputError
-from twofold.experiments import failed, pick_device, prepare, run
+from twofold.experiments import failed, prepare, run
 from twofold.store import RunStore
 
 __all__ = ["estimate_seconds", "expand", "run_one", "sweep"]
@@ -77,9 +78,7 @@ def run_one(
     store = RunStore(out)
     prepared = prepare(config, root)
     stored = store.result(prepared.config_hash)
-    if stored is not None and (
-        not save_weights or (store.folder / prepared.config_hash / "weights.safetensors").exists()
-    ):
+    if stored is not None and (not save_weights or (store.folder / prepared.config_hash / "weights.safetensors").exists()):
         log(f"found {config.name} {config.normal} seed {config.seed} in {store.folder / prepared.config_hash}")
         return stored
     try:
@@ -131,19 +130,14 @@ def sweep(
     Results in the order of ``configs``; a failed one has ``error`` set.
     """
     devices = _devices(device, jobs)
-    calls = (
-        delayed(_row)(config, str(out), root, devices[i % len(devices)], save_weights)
-        for i, config in enumerate(configs)
-    )
+    calls = (delayed(_row)(config, str(out), root, devices[i % len(devices)], save_weights) for i, config in enumerate(configs))
     results = []
     for config, result in zip(configs, Parallel(n_jobs=jobs, return_as="generator")(calls), strict=True):
         results.append(result)
         verdict = "failed: " + result["error"] if result["error"] else f"AUROC {_percent(result['auroc'])}"
         verdict += " collapsed" if result["collapsed"] else ""
         pair = f"{config.dataset} {config.source}->{config.target} {config.normal}"
-        log(
-            f"[{len(results)}/{len(configs)}] {pair} r={config.anomaly_ratio:g} seed {config.seed} {config.name}: {verdict}"
-        )
+        log(f"[{len(results)}/{len(configs)}] {pair} r={config.anomaly_ratio:g} seed {config.seed} {config.name}: {verdict}")
     return results
 
 

@@ -215,9 +215,7 @@ def build_task(
         (test[is_normal[test]], "test normals"),
     ):
         if len(rows) < 2:
-            raise InputError(
-                f"wanted at least 2 {wanted} of {normal!r}, got {len(rows)}; add pictures or drop the class"
-            )
+            raise InputError(f"wanted at least 2 {wanted} of {normal!r}, got {len(rows)}; add pictures or drop the class")
 
     digest = hashlib.sha256()
     for domain, rows in ((source, np.sort(source_rows)), (target, train), (target, test)):

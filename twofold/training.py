@@ -1,4 +1,4 @@
-"""THE training loop: a one-class objective on the source, plus an alignment with what the selection took for normal (Eq. 10)."""
+"""THE training loop: a one-class objective on the source plus an alignment with the selected target (Eq. 10)."""
 
 from __future__ import annotations
 

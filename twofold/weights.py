@@ -143,9 +143,7 @@ def _hub_answers() -> bool:
     return bool(answers)
 
 
-def resolve_weights(
-    model: str, weights: str = "pretrained", seed: int = 0, hub_answers: Callable = _hub_answers
-) -> Weights:
+def resolve_weights(model: str, weights: str = "pretrained", seed: int = 0, hub_answers: Callable = _hub_answers) -> Weights:
     """Find the weights of a network, or say within seconds why they cannot be had.
 
     Parameters

@@ -15,8 +15,9 @@ import torch
 
 from twofold.backbones import load_backbone
 from twofold.config import configure
+from twofold.detectors import single_thread
 from twofold.embeddings import EmbeddingCache
-from twofold.experiments import prepare, run, single_thread
+from twofold.experiments import prepare, run
 from twofold.selection import select
 from twofold.sweeps import expand, sweep
 from twofold.training import Inputs, row_stream, train
@@ -39,13 +40,12 @@ def loop_over_bare(cache: EmbeddingCache) -> float:
     )
     ratios = []
     for _ in range(ROUNDS):
-        backbone = load_backbone(
-            config.backbone, prepared.weights["backbone"], config.backbone_size_px, config.frozen_stages
-        )
+        backbone = load_backbone(config.backbone, prepared.weights["backbone"], config.backbone_size_px, config.frozen_stages)
         source, target = (Inputs(view, backbone, cache) for view in (task.source_train, task.target_train))
         rng = np.random.default_rng(0)
-        rows = zip(row_stream(len(source), config.batch_size, rng), row_stream(len(target), config.batch_size, rng))
-        batches = [torch.cat([source.batch(s), target.batch(t)]) for _, (s, t) in zip(range(config.steps), rows)]
+        streams = [row_stream(len(inputs), config.batch_size, rng) for inputs in (source, target)]
+        rows = [[next(stream) for stream in streams] for _ in range(config.steps)]
+        batches = [torch.cat([source.batch(s), target.batch(t)]) for s, t in rows]
         batches = [batch.to(memory_format=torch.channels_last) for batch in batches]
         start = time.process_time()
         train(backbone, source, target, config, choose)

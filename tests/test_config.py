@@ -1,12 +1,13 @@
 """A run's configuration: every refusal says what was wanted, every override shows in the name."""
 
+from dataclasses import asdict
 import dataclasses
 import inspect
 import math
 
 import pytest
 
-from twofold.config import RunConfig, as_dict, configure
+from twofold.config import RunConfig, configure
 from twofold.errors import InputError
 from twofold.presets import CHOICES, METHODS, PRESETS
 
@@ -152,6 +153,6 @@ def test_whole_numbers_stand_for_floats():
 
 def test_a_configuration_comes_back_from_its_fields():
     config = configure(**TASK, method="density", steps=7, anomaly_classes="1+2", preset="paper")
-    assert configure(**as_dict(config)) == config
+    assert configure(**asdict(config)) == config
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.steps = 8

@@ -66,7 +66,7 @@ class RunConfig:
     center: str  # fixed before training, or re-estimated in every batch
     train_batch_norm: bool  # False keeps the statistics of pre-training
     n_clusters: int
-    standardize: bool  # unit variance a dimension before clustering
+    whiten_dims: int  # whitened principal components that are clustered; 0 clusters the unit features
     reclusterings: int  # selections in one run where the backbone's own space selects
     dense_share: float  # of the knn selection
     sparse_share: float  # of the sparse_tail negatives

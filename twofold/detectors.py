@@ -105,7 +105,7 @@ def fit(
             "selection": config.selection,
             "negatives": config.negatives,
             "n_clusters": config.n_clusters,
-            "standardize": config.standardize,
+            "whiten_dims": config.whiten_dims,
             "dense_share": config.dense_share,
             "sparse_share": config.sparse_share,
             "neighbors": config.density_neighbors,

@@ -124,7 +124,7 @@ def curse_reading(frame: pd.DataFrame) -> list[str]:
     if "in_domain" in means:
         home = means["in_domain"].dropna().mean()
         lines.append(
-            f"The shift costs {home - source:.1f} points: {home:.1f} trained in the target's world, {source:.1f} in the source's."
+            f"The shift costs {home - source:.1f} points: {home:.1f} trained on the target, {source:.1f} on the source."
         )
     for method in means.drop(columns=["source_only", "in_domain"], errors="ignore"):
         low, high = means.loc[first, method], means.loc[last, method]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.cluster import KMeans, MeanShift, estimate_bandwidth
+from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler, normalize
@@ -15,7 +16,7 @@ from sklearn.preprocessing import StandardScaler, normalize
 from twofold.errors import InputError
 from twofold.neighbors import knn_distance
 
-__all__ = ["CLUSTERINGS", "Selection", "dominant_cluster", "select", "selection_quality"]
+__all__ = ["CLUSTERINGS", "Selection", "dominant_cluster", "select", "selection_quality", "whiten"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +95,33 @@ def dominant_cluster(features: np.ndarray, method: str = "kmeans", n_clusters: i
     return found == max(np.unique(found), key=rank)
 
 
+def whiten(features: np.ndarray, dims: int, seed: int = 0) -> np.ndarray:
+    """Standardise every dimension, then whiten the first principal components.
+
+    The widest directions of a class are its own variety, and clusters of the bare features cut the normals in half along
+    them. With all directions of equal width the odd pictures stand apart instead.
+
+    Parameters
+    ----------
+    features : (n, d)
+    dims : principal components to keep, at most a quarter of the pictures and d.
+    seed : of the decomposition.
+
+    Returns
+    -------
+    (n, min(dims, n // 4, d)), at least one column, each of zero mean and unit variance.
+
+    Source
+    ------
+    Ours; the paper does not say how its encoder's features are scaled before they are clustered.
+
+    >>> whiten(np.random.default_rng(0).normal(size=(40, 20)), dims=8).std(axis=0, ddof=1).round(3).tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+    dims = max(1, min(dims, len(features) // 4, features.shape[1]))
+    return PCA(dims, whiten=True, random_state=seed).fit_transform(StandardScaler().fit_transform(features))
+
+
 def _share(distances: np.ndarray, share: float, densest: bool) -> np.ndarray:
     n = max(1, round(share * len(distances)))
     order = np.argsort(distances, kind="stable")
@@ -107,7 +135,7 @@ def select(
     selection: str,
     negatives: str,
     n_clusters: int = 2,
-    standardize: bool = True,
+    whiten_dims: int = 0,
     dense_share: float = 0.6,
     sparse_share: float = 0.1,
     neighbors: int = 5,
@@ -123,8 +151,8 @@ def select(
     negatives : non_dominant (all that is not positive), sparse_tail (the sparsest share), both (non_dominant, and
         the batch's other positives in the loss), in_batch (none here).
     n_clusters : K of kmeans and gmm.
-    standardize : give every dimension unit variance over the target before clustering, so that a few loud dimensions
-        do not cut the normals in half (ours; the density looks at the unit sphere in any case).
+    whiten_dims : principal components that are clustered, as in ``whiten``; 0 clusters the unit features. The density
+        looks at the unit features in any case.
     dense_share, sparse_share : of knn and sparse_tail.
     neighbors : of the kNN density.
     seed : of the clustering.
@@ -154,7 +182,7 @@ def select(
     elif selection == "knn":
         positive = _share(knn_distance(features, features, neighbors, exclude_self=True), dense_share, densest=True)
     else:
-        space = StandardScaler().fit_transform(features) if standardize else features
+        space = whiten(features, whiten_dims, seed) if whiten_dims else features
         positive = dominant_cluster(space, selection, n_clusters, seed)
     if negatives == "in_batch":
         negative = np.zeros(n, bool)

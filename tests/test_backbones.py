@@ -40,7 +40,7 @@ def jolted(model, seed=0):
 
 @pytest.mark.parametrize(
     ("name", "stages"),
-    [(LITE0, [0, 1, 3, 8]), ("resnet18", [0, 1, 3, 5]), ("resnet50", [0, 4]), ("convnext_atto", [0])],
+    [(LITE0, [0, 3, 8]), ("resnet18", [0, 1, 5]), ("resnet50", [4]), ("convnext_atto", [0])],
 )
 def test_stem_and_tail_compose_to_the_whole_network(tmp_path, name, stages):
     whole = jolted(timm.create_model(name, num_classes=0))
@@ -175,31 +175,35 @@ class TestSavedByHand:
         torch.testing.assert_close(encoder(images), expected, rtol=1e-4, atol=1e-4)
 
     def test_clip_by_its_visual_half(self, tmp_path, caplog):
-        torch.manual_seed(1)
-        model = open_clip.create_model("ViT-B-32-quickgelu", pretrained_text=False).eval()
+        model = open_clip.create_model("ViT-B-32-quickgelu", device="meta").to_empty(device="cpu").eval()
+        generator = torch.Generator().manual_seed(1)
+        for key, tensor in model.state_dict().items():
+            tensor.normal_(0, 0.03, generator=generator) if key.startswith("visual") else tensor.zero_()
+        model.visual.ln_post.weight.data += 1
         torch.save(model.state_dict(), tmp_path / "w.pt")
         caplog.clear()
         encoder = load_encoder(CLIP, resolve_weights(CLIP, str(tmp_path / "w.pt")), 224)
+        (tmp_path / "w.pt").unlink()  # 600 MB
         assert "random" not in caplog.text
         images = pictures(2, 224)
         constants = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
         with torch.no_grad():
             expected = model.encode_image(normalised(images, *constants))
         assert expected.shape == (2, 512)
+        assert expected[0].sub(expected[1]).abs().max() > 0.01
         torch.testing.assert_close(encoder(images), expected, rtol=1e-4, atol=1e-5)
 
 
 class TestRefused:
-    @pytest.mark.parametrize("load", [load_backbone, load_encoder])
     @pytest.mark.parametrize("saved", ["resnet50", "resnet34", "renamed", "empty"])
-    def test_weights_of_another_architecture(self, tmp_path, saved, load):
+    def test_weights_of_another_architecture(self, tmp_path, saved):
         # resnet34 holds every tensor of resnet18 and more; renamed and empty hold none of them
         state = {} if saved == "empty" else timm.create_model("resnet18" if saved == "renamed" else saved).state_dict()
         if saved == "renamed":
             state = {f"module.{key}": value for key, value in state.items()}
         torch.save(state, tmp_path / "w.pth")
         with pytest.raises(InputError, match=r"wanted weights that fit resnet18, got .*w\.pth .*give the file of this"):
-            load("resnet18", resolve_weights("resnet18", str(tmp_path / "w.pth")), 64)
+            load_encoder("resnet18", resolve_weights("resnet18", str(tmp_path / "w.pth")), 64)
 
     def test_a_pickle_that_holds_anything_but_tensors(self, tmp_path):
         torch.save({"weight": torch.zeros(1), "rng": np.random.RandomState(0)}, tmp_path / "w.pth")

@@ -1,9 +1,9 @@
 """A run's configuration: every refusal says what was wanted, every override shows in the name."""
 
-from dataclasses import asdict
 import dataclasses
 import inspect
 import math
+from dataclasses import asdict
 
 import pytest
 

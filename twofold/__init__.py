@@ -44,6 +44,7 @@ _HOMES = {
     "RunStore": "store",
     "collect": "statistics",
     "as_frame": "statistics",
+    "above": "statistics",
 }
 
 __all__ = sorted(_HOMES)

@@ -19,6 +19,7 @@ __all__ = [
     "METHOD_COLORS",
     "bars",
     "curse_figure",
+    "method_dots",
     "picture_rows",
     "ratio_curves",
     "save",
@@ -200,6 +201,32 @@ def ratio_curves(frame: pd.DataFrame, methods: Sequence[str], ax: Axes, flat: Se
     ax.set_xticks([100 * r for r in ratios])
     ax.set_xlabel("anomalies in the unlabelled target set (%)")
     ax.set_ylabel("AUROC on the target (%)")
+    return ax
+
+
+def method_dots(table: pd.DataFrame, ax: Axes) -> Axes:
+    """One dot a method on a common axis, oracles hollow, collapsed ones said in words.
+
+    Parameters
+    ----------
+    table : from ``statistics.collect``, indexed by method.
+    ax : drawn on.
+    """
+    for i, (method, row) in enumerate(table.iterrows()):
+        color = METHOD_COLORS[method.split("[")[0].split(" ")[0]]
+        if row["n_collapsed"]:
+            ax.text(50, i, f"{row['n_collapsed']}/{row['n_runs']} collapsed", va="center", fontsize=9, color=color)
+            continue
+        told = "oracle" in method
+        face = "white" if told else color
+        ax.errorbar(row["mean"], i, xerr=row["std_classes"], color=color, linewidth=1.2, zorder=1)
+        ax.scatter(row["mean"], i, s=64, marker=METHOD_MARKERS[method.split(" ")[0]], color=face, edgecolor=color, zorder=2)
+        ax.text(row["mean"], i - 0.22, f"{row['mean']:.1f}", ha="center", va="bottom", fontsize=8.5, color="#333333")
+    ax.axvline(50, color="#888888", linewidth=1, linestyle=":")
+    ax.set_yticks(range(len(table)), table.index)
+    ax.set_ylim(len(table) - 0.4, -0.8)
+    ax.set_xlim(30, 101)
+    ax.set_xlabel("AUROC on the target (%)")
     return ax
 
 

@@ -21,7 +21,7 @@ def blobs():
 @pytest.mark.parametrize("selection", ["kmeans", "gmm", "meanshift"])
 def test_the_dominant_cluster_holds_the_larger_of_two_blobs(blobs, selection):
     features, labels = blobs
-    found = select(features, selection, "non_dominant")
+    found = select(features, selection, "non_dominant", whiten_dims=0)
     assert found.positive.dtype == bool
     if selection != "meanshift":  # it finds its own number of clusters
         np.testing.assert_array_equal(found.positive, labels == 0)
@@ -42,7 +42,7 @@ def test_selection_ignores_the_length_of_features(blobs):
 @pytest.mark.parametrize("selection", ["kmeans", "gmm", "meanshift", "knn"])
 def test_selection_follows_the_order_of_rows(blobs, selection):
     features, _ = blobs
-    plain, turned = (select(z, selection, "non_dominant") for z in (features, features[::-1]))
+    plain, turned = (select(z, selection, "non_dominant", whiten_dims=0) for z in (features, features[::-1]))
     np.testing.assert_array_equal(turned.positive[::-1], plain.positive)
 
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from twofold.presets import EMBEDDED
+
 __all__ = [
     "DomainDiscriminator",
     "contrastive_loss",
@@ -35,7 +37,7 @@ def contrastive_loss(
     z_source: Tensor,
     z_positive: Tensor,
     z_negative: Tensor | None = None,
-    temperature: float = 0.2,
+    temperature: float = EMBEDDED["temperature"],
     in_batch: bool = False,
 ) -> Tensor:
     r"""Draw source and selected target features together, and repel the negatives from the source.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["CHOICES", "METHODS", "PRESETS", "RANGES", "RECIPE_VERSION", "TASK"]
+__all__ = ["CHOICES", "EMBEDDED", "METHODS", "PRESETS", "RANGES", "RECIPE_VERSION", "TASK"]
 
 RECIPE_VERSION = 1  # raised by every commit that moves a number
 
@@ -49,7 +49,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 TASK = {"seed": 0, "anomaly_ratio": 0.1, "anomaly_classes": None, "transductive": False, "paired": False}
 
-_EMBEDDED = {
+EMBEDDED = {
     "backbone": "tf_efficientnet_lite0",
     "backbone_weights": "pretrained",
     "backbone_size_px": 96,
@@ -60,13 +60,13 @@ _EMBEDDED = {
     "normalize_features": True,
     "steps": 100,
     "batch_size": 32,
-    "learning_rate": 0.005,
+    "learning_rate": 0.01,
     "momentum": 0.9,
     "weight_decay": 5e-4,
     "clip_norm": 5.0,
     "temperature": 1.0,
     "lambda_one_class": 1.0,
-    "lambda_alignment": 1.0,
+    "lambda_alignment": 0.4,
     "center": "fixed",
     "train_batch_norm": False,
     "n_clusters": 2,
@@ -83,14 +83,14 @@ _EMBEDDED = {
 # preset -> its values, then what a data set changes
 PRESETS: dict[str, dict[str, Any]] = {
     "embedded": {
-        **_EMBEDDED,
+        **EMBEDDED,
         "by_dataset": {
             "digits": {"backbone_size_px": 32, "encoder_size_px": 64},
             "emoji": {"backbone_size_px": 64, "encoder_size_px": 128},
         },
     },
     "paper": {
-        **_EMBEDDED,
+        **EMBEDDED,
         "backbone": "resnet50.tv_in1k",
         "backbone_size_px": 224,
         "frozen_stages": 0,
@@ -102,6 +102,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 1e-4,
         "weight_decay": 5e-7,
         "clip_norm": 0.0,
+        "temperature": 0.1,
+        "lambda_alignment": 1.0,
+        "whiten_dims": 0,
         "by_dataset": {"visda2017": {"n_clusters": 10}, "pacs": {"n_clusters": 5}},
     },
 }

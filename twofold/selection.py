@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler, normalize
 
 from twofold.errors import InputError
 from twofold.neighbors import knn_distance
+from twofold.presets import EMBEDDED
 
 __all__ = ["CLUSTERINGS", "Selection", "dominant_cluster", "select", "selection_quality", "whiten"]
 
@@ -41,7 +42,9 @@ def _kmeans(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
 def _gmm(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     # a full covariance is singular for fewer pictures than dimensions: diagonal, with a floor
     mixture = GaussianMixture(n_clusters, covariance_type="diag", reg_covar=1e-4, n_init=3, random_state=seed)
-    return mixture.fit_predict(features.astype(np.float64))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return mixture.fit_predict(features.astype(np.float64))
 
 
 def _meanshift(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
@@ -57,7 +60,9 @@ CLUSTERINGS: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
 }
 
 
-def dominant_cluster(features: np.ndarray, method: str = "kmeans", n_clusters: int = 2, seed: int = 0) -> np.ndarray:
+def dominant_cluster(
+    features: np.ndarray, method: str = "kmeans", n_clusters: int = EMBEDDED["n_clusters"], seed: int = 0
+) -> np.ndarray:
     r"""Mask of the largest cluster.
 
     .. math:: k^* = \arg\max_k |C_k|
@@ -134,11 +139,11 @@ def select(
     features: np.ndarray,
     selection: str,
     negatives: str,
-    n_clusters: int = 2,
-    whiten_dims: int = 0,
-    dense_share: float = 0.6,
-    sparse_share: float = 0.1,
-    neighbors: int = 5,
+    n_clusters: int = EMBEDDED["n_clusters"],
+    whiten_dims: int = EMBEDDED["whiten_dims"],
+    dense_share: float = EMBEDDED["dense_share"],
+    sparse_share: float = EMBEDDED["sparse_share"],
+    neighbors: int = EMBEDDED["density_neighbors"],
     seed: int = 0,
     oracle_labels: np.ndarray | None = None,
 ) -> Selection:

@@ -184,6 +184,10 @@ def train(
 
 def _train(backbone, source, target, config, choose, progress, device, rng) -> Training:
     backbone.tail.requires_grad_(True).train(config.train_batch_norm)
+    if not config.train_batch_norm:  # a bias alone can shrink the sphere, and kills units: scale and shift stay too
+        for module in backbone.tail.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.requires_grad_(False)
     normalize_center = config.normalize_features or config.one_class == "msc"
     center = extract(backbone, source, normalize_center).mean(dim=0).to(device)
     done = Training(center, None)

@@ -61,6 +61,11 @@ METHOD_WORDS = {
 }
 
 
+def _plain(method: str) -> str:
+    """A method's name without what was overridden and without its oracle mark."""
+    return method.split("[")[0].split(" ")[0]
+
+
 def use_style() -> None:
     """Set the house style for all figures of a session."""
     sns.set_theme(
@@ -129,12 +134,12 @@ def bars(frame: pd.DataFrame, methods: Sequence[str], ax: Axes) -> Axes:
     """
     for i, method in enumerate(methods):
         values = frame[frame["method"] == method].groupby("normal")["auroc"].mean()
-        color = METHOD_COLORS[method.split("[")[0].split(" ")[0]]
+        color = METHOD_COLORS[_plain(method)]
         ax.bar(i, values.mean(), width=0.62, color=color, alpha=0.85)
         ax.scatter(np.full(len(values), i), values, s=16, color="white", edgecolor="black", linewidth=0.8, zorder=3)
         ax.text(i, 3, f"{values.mean():.0f}", ha="center", color="white", fontsize=13, fontweight="bold")
     ax.axhline(50, color="#888888", linewidth=1, linestyle=":")
-    ax.set_xticks(range(len(methods)), [METHOD_WORDS[m].replace("trained on ", "trained on\n") for m in methods])
+    ax.set_xticks(range(len(methods)), [METHOD_WORDS[_plain(m)].replace("trained on ", "trained on\n") for m in methods])
     ax.set_ylim(0, 100)
     ax.set_ylabel("AUROC on the target (%)")
     return ax
@@ -213,14 +218,14 @@ def method_dots(table: pd.DataFrame, ax: Axes) -> Axes:
     ax : drawn on.
     """
     for i, (method, row) in enumerate(table.iterrows()):
-        color = METHOD_COLORS[method.split("[")[0].split(" ")[0]]
+        color = METHOD_COLORS[_plain(method)]
         if row["n_collapsed"]:
             ax.text(50, i, f"{row['n_collapsed']}/{row['n_runs']} collapsed", va="center", fontsize=9, color=color)
             continue
         told = "oracle" in method
         face = "white" if told else color
         ax.errorbar(row["mean"], i, xerr=row["std_classes"], color=color, linewidth=1.2, zorder=1)
-        ax.scatter(row["mean"], i, s=64, marker=METHOD_MARKERS[method.split(" ")[0]], color=face, edgecolor=color, zorder=2)
+        ax.scatter(row["mean"], i, s=64, marker=METHOD_MARKERS[_plain(method)], color=face, edgecolor=color, zorder=2)
         ax.text(row["mean"], i - 0.22, f"{row['mean']:.1f}", ha="center", va="bottom", fontsize=8.5, color="#333333")
     ax.axvline(50, color="#888888", linewidth=1, linestyle=":")
     ax.set_yticks(range(len(table)), table.index)
@@ -246,7 +251,7 @@ def curse_figure(frame: pd.DataFrame, rows: Sequence[tuple], methods: Sequence[s
     pictures, cost, curves = (figure.add_subplot(cell) for cell in grid)
     picture_rows(rows, pictures)
     lowest = frame["anomaly_ratio"].min()
-    bars(frame[frame["anomaly_ratio"] == lowest], ["in_domain", "source_only"], cost)
+    bars(frame[frame["anomaly_ratio"] == lowest], ["in_domain (oracle)", "source_only"], cost)
     cost.set_title("What the shift costs")
     ratio_curves(frame, methods, curves)
     curves.set_title("What aligning the target repairs")

@@ -121,12 +121,12 @@ def curse_reading(frame: pd.DataFrame) -> list[str]:
     first, last = means.index[0], means.index[-1]
     source = means["source_only"].dropna().mean()
     lines = []
-    if "in_domain" in means:
-        home = means["in_domain"].dropna().mean()
+    if "in_domain (oracle)" in means:
+        home = means["in_domain (oracle)"].dropna().mean()
         lines.append(
             f"The shift costs {home - source:.1f} points: {home:.1f} trained on the target, {source:.1f} on the source."
         )
-    for method in means.drop(columns=["source_only", "in_domain"], errors="ignore"):
+    for method in means.drop(columns=["source_only", "in_domain (oracle)"], errors="ignore"):
         low, high = means.loc[first, method], means.loc[last, method]
         if pd.isna(low) or pd.isna(high):
             lines.append(f"{method}: collapsed in at least one run, so it has no mean.")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twofold.presets import RECIPE_VERSION
+from twofold.presets import METHODS, RECIPE_VERSION
 
 __all__ = ["above", "as_frame", "collect"]
 
@@ -16,7 +16,8 @@ PAIR = ["dataset", "source", "target"]
 
 
 def as_frame(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Results as a table, one row a run: the scalar fields, the selection's quality, the preset; failed runs left out.
+    """Results as a table, one row a run: the scalar fields, the selection's quality, the preset; failed runs left out;
+    methods stand in the order of the presets.
 
     A run of an older recipe shows as ``stale`` in its method.
     """
@@ -32,6 +33,8 @@ def as_frame(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
             row["method"] += " (stale)"
         rows.append(row)
     columns = [*PAIR, "normal", "method", "seed", "anomaly_ratio", "auroc", "collapsed", "preset"]
+    order = {name: i for i, name in enumerate(METHODS)}
+    rows.sort(key=lambda row: (order.get(row["method"].split("[")[0].split(" ")[0], len(order)), row["method"]))
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 
 
@@ -41,7 +44,7 @@ def collect(results: Sequence[dict[str, Any]], by: Sequence[str] = ("method",)) 
     Parameters
     ----------
     results : from the run store.
-    by : fields that make a row; pairs, ratios, presets and protocols that differ are never averaged together.
+    by : fields that make a row; pairs, ratios, methods, presets and protocols that differ are never averaged together.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def collect(results: Sequence[dict[str, Any]], by: Sequence[str] = ("method",)) 
     frame = as_frame(results)
     if frame.empty:
         return frame
-    apart = [*PAIR, "anomaly_ratio", "preset", "anomaly_classes", "transductive", "paired"]
+    apart = [*PAIR, "anomaly_ratio", "method", "preset", "anomaly_classes", "transductive", "paired"]
     apart = [field for field in apart if field not in by and frame[field].nunique(dropna=False) > 1]
     rows = []
     for key, group in frame.groupby([*apart, *by], sort=False, dropna=False):

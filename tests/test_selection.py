@@ -5,7 +5,7 @@ import pytest
 
 from twofold.errors import InputError
 from twofold.presets import CHOICES
-from twofold.selection import CLUSTERINGS, dominant_cluster, select, selection_quality
+from twofold.selection import CLUSTERINGS, dominant_cluster, select, selection_quality, whiten
 
 
 @pytest.fixture
@@ -161,3 +161,32 @@ def test_labels_move_no_selection_but_the_oracle(blobs, selection):
 )
 def test_quality_has_its_hand_derived_values(positive, labels, expected):
     assert selection_quality(np.array(positive, bool), np.array(labels)) == pytest.approx(expected)
+
+
+def test_whitened_components_have_unit_variance_and_no_correlation():
+    features = np.random.default_rng(0).normal(size=(80, 12)) * np.logspace(0, 2, 12)
+    space = whiten(features, dims=6)
+    np.testing.assert_allclose(np.cov(space.T), np.eye(6), atol=1e-8)
+
+
+def test_whitening_forgets_the_scale_of_every_dimension():
+    features = np.random.default_rng(0).normal(size=(40, 12))
+    np.testing.assert_allclose(
+        np.abs(whiten(features, 4)), np.abs(whiten(features * np.arange(1, 13) + 5, 4)), atol=1e-8
+    )
+
+
+def test_pictures_that_are_all_alike_whiten_to_zeros():
+    assert not whiten(np.ones((20, 5)), 8).any()
+
+
+def test_odd_pictures_stand_apart_once_the_variety_of_the_normals_is_whitened_away():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(200, 40)) * np.r_[10, 8, np.ones(38)]
+    features[:20, 2:6] += 6  # a tenth is odd, in directions narrower than the normals' own
+    odd = np.arange(200) < 20
+    bare = dominant_cluster(features, "kmeans", 2)
+    assert bare[~odd].mean() < 0.7
+    found = dominant_cluster(whiten(features, 8), "kmeans", 2)
+    assert found[~odd].mean() > 0.95
+    assert not found[odd].any()

@@ -124,7 +124,10 @@ def whiten(features: np.ndarray, dims: int, seed: int = 0) -> np.ndarray:
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     dims = max(1, min(dims, len(features) // 4, features.shape[1]))
-    return PCA(dims, whiten=True, random_state=seed).fit_transform(StandardScaler().fit_transform(features))
+    with np.errstate(invalid="ignore"):  # pictures that are all alike have no variance to share out
+        components = PCA(dims, random_state=seed).fit_transform(StandardScaler().fit_transform(features))
+    width = components.std(axis=0, ddof=1)
+    return components / np.where(width > 1e-6, width, 1)
 
 
 def _share(distances: np.ndarray, share: float, densest: bool) -> np.ndarray:

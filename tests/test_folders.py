@@ -286,7 +286,7 @@ def test_fingerprints_follow_the_file_and_not_the_place_of_the_root(tmp_path):
     path = draw(tmp_path / "here" / "desk" / "cup" / "1.png")
     os.utime(path, ns=(1, 5))
     before = load_folder_domain("folder", "desk", tmp_path / "here").fingerprints.tolist()
-    assert before == [f"desk/cup/1.png:{path.stat().st_size}:5"]
+    assert before == [f"desk/cup/1:{path.stat().st_size}@5"]
     (tmp_path / "here").rename(tmp_path / "there")
     assert load_folder_domain("folder", "desk", tmp_path / "there").fingerprints.tolist() == before
     os.utime(tmp_path / "there" / "desk" / "cup" / "1.png", ns=(1, 6))

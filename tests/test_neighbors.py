@@ -21,7 +21,7 @@ def test_knn_distance_is_the_mean_of_the_k_smallest(k, exclude_self):
     rng = np.random.default_rng(0)
     reference = rng.normal(size=(13, 4))
     features = reference if exclude_self else rng.normal(size=(6, 4))
-    found = knn_distance(features, reference, k, exclude_self)
+    found = knn_distance(features, reference, k, np.arange(len(features)) if exclude_self else None)
     np.testing.assert_allclose(found, sorted_distance(features, reference, k, exclude_self), rtol=1e-6)
 
 
@@ -37,13 +37,13 @@ def test_knn_distance_has_its_hand_derived_values(features, k, expected):
 def test_a_reference_smaller_than_k_is_used_whole():
     reference = np.array([[1.0], [3.0]])
     np.testing.assert_allclose(knn_distance(np.array([[0.0]]), reference, k=7), [2])
-    np.testing.assert_allclose(knn_distance(reference, reference, k=7, exclude_self=True), [2, 2])
+    np.testing.assert_allclose(knn_distance(reference, reference, k=7, own=np.arange(2)), [2, 2])
 
 
 def test_no_row_is_its_own_neighbour_but_a_duplicate_is():
     features = np.array([[0.0], [0.0], [4.0]])
-    np.testing.assert_allclose(knn_distance(features, features, k=1, exclude_self=True), [0, 0, 4])
-    np.testing.assert_allclose(knn_distance(features, features, k=2, exclude_self=True), [2, 2, 4])
+    np.testing.assert_allclose(knn_distance(features, features, k=1, own=np.arange(3)), [0, 0, 4])
+    np.testing.assert_allclose(knn_distance(features, features, k=2, own=np.arange(3)), [2, 2, 4])
 
 
 def test_knn_distance_scales_with_the_features_and_follows_their_order():

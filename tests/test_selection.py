@@ -171,9 +171,7 @@ def test_whitened_components_have_unit_variance_and_no_correlation():
 
 def test_whitening_forgets_the_scale_of_every_dimension():
     features = np.random.default_rng(0).normal(size=(40, 12))
-    np.testing.assert_allclose(
-        np.abs(whiten(features, 4)), np.abs(whiten(features * np.arange(1, 13) + 5, 4)), atol=1e-8
-    )
+    np.testing.assert_allclose(np.abs(whiten(features, 4)), np.abs(whiten(features * np.arange(1, 13) + 5, 4)), atol=1e-8)
 
 
 def test_pictures_that_are_all_alike_whiten_to_zeros():

@@ -27,7 +27,7 @@ VARIANTS += [{"method": "source_only", "frozen_stages": 0}, {"method": "random_i
 @pytest.mark.parametrize("fields", [{"method": m} for m in METHODS] + VARIANTS, ids=lambda f: "-".join(map(str, f.values())))
 def test_every_method_and_combination_of_axes_scores_every_test_picture(fields):
     prepared = prepare(configure(*TASK, **{**TINY, **fields}))
-    result, fitted = run(prepared, device="cpu")
+    result, fitted = run(prepared)
     n = len(prepared.task.target_test)
     assert fitted.scores.shape == (n,)
     assert fitted.features.shape[0] == n
@@ -42,16 +42,14 @@ def test_every_method_and_combination_of_axes_scores_every_test_picture(fields):
 
 @pytest.mark.parametrize("method", ["twofold", "cluster_backbone", "zero_shot"])
 def test_the_same_seed_gives_the_same_scores_bit_for_bit(method):
-    first, again, other = (
-        run(prepare(configure(*TASK, method, seed=seed, **TINY)), device="cpu")[1].scores for seed in (0, 0, 1)
-    )
+    first, again, other = (run(prepare(configure(*TASK, method, seed=seed, **TINY)))[1].scores for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_training_lowers_the_loss_and_moves_only_the_tail():
     prepared = prepare(configure(*TASK, "oracle", steps=40))
-    _, fitted = run(prepared, device="cpu")
+    _, fitted = run(prepared)
     losses = fitted.training.losses
     total = losses["one_class"] + losses["alignment"]
     assert total[-5:].mean() < total[:5].mean()
@@ -60,22 +58,22 @@ def test_training_lowers_the_loss_and_moves_only_the_tail():
 
 def test_batch_norm_statistics_stay_those_of_pretraining_unless_asked():
     config = configure(*TASK, "source_only", **TINY)
-    frozen = run(prepare(config), device="cpu")[1].backbone.state_dict()
-    moving = run(prepare(replace(config, train_batch_norm=True)), device="cpu")[1].backbone.state_dict()
-    fresh = run(prepare(replace(config, learning_rate=1e-12)), device="cpu")[1].backbone.state_dict()
+    frozen = run(prepare(config))[1].backbone.state_dict()
+    moving = run(prepare(replace(config, train_batch_norm=True)))[1].backbone.state_dict()
+    fresh = run(prepare(replace(config, learning_rate=1e-12)))[1].backbone.state_dict()
     name = next(name for name in frozen if name.startswith("tail") and name.endswith("running_mean"))
     assert torch.equal(frozen[name], fresh[name])
     assert not torch.equal(moving[name], fresh[name])
 
 
 def test_a_huge_learning_rate_is_called_collapsed():
-    result, _ = run(prepare(configure(*TASK, "source_only", learning_rate=5.0, clip_norm=0.0, steps=20)), device="cpu")
+    result, _ = run(prepare(configure(*TASK, "source_only", learning_rate=5.0, clip_norm=0.0, steps=20)))
     assert result["collapsed"] is True
 
 
 def test_a_selection_without_negatives_falls_back_and_is_counted():
     prepared = prepare(configure(*TASK, "twofold", selection="all", **TINY))
-    result, _ = run(prepared, device="cpu")
+    result, _ = run(prepared)
     assert result["steps"] == {"total": 4, "fallback": 4, "skipped": 0}
 
 
@@ -87,11 +85,11 @@ def test_batches_larger_than_a_domain_hold_every_row_before_any_repeats():
 
 
 def test_a_batch_larger_than_the_whole_target_trains():
-    result, _ = run(prepare(configure(*TASK, "twofold", steps=2, batch_size=300)), device="cpu")
+    result, _ = run(prepare(configure(*TASK, "twofold", steps=2, batch_size=300)))
     assert result["error"] is None
 
 
 def test_msc_reads_pictures_and_its_score_is_a_neighbour_distance():
     prepared = prepare(configure(*TASK, "source_only", one_class="msc", **TINY))
-    _, fitted = run(prepared, device="cpu")
+    _, fitted = run(prepared)
     assert fitted.scores.max() <= 2

@@ -64,7 +64,7 @@ class RunConfig:
     lambda_one_class: float
     lambda_alignment: float
     center: str  # fixed before training, or re-estimated in every batch
-    train_batch_norm: bool  # False keeps the statistics of pre-training
+    train_batch_norm: bool  # False keeps statistics, scale and shift of pre-training
     n_clusters: int
     whiten_dims: int  # whitened principal components that are clustered; 0 clusters the unit features
     reclusterings: int  # selections in one run where the backbone's own space selects

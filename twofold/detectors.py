@@ -85,10 +85,11 @@ def fit(
 
     Only oracles read ``task.target_train_labels``; nothing here reads the test labels or the anomaly ratio.
     """
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     oracle_labels = task.target_train_labels if config.oracle else None
     source = task.source_train
     if config.one_class_on == "target_normals":
-        source = _subset(task.target_train, np.flatnonzero(oracle_labels == 0))
+        source = task.target_train.subset(np.flatnonzero(oracle_labels == 0))
     if not config.trains:
         return _score_frozen(config, task, source, weights, device, cache)
 
@@ -115,7 +116,8 @@ def fit(
         if config.selection_space == "backbone":
 
             def choose():
-                return select(extract(backbone, x_target, True).numpy(), **options)
+                # a diverged network has no space left to select in: the run goes on to its verdict
+                return select(np.nan_to_num(extract(backbone, x_target, True).numpy()), **options)
         else:
             space = np.zeros((len(task.target_train), 1), np.float32)  # all and oracle look at no feature
             if "encoder" in weights:
@@ -133,15 +135,11 @@ def fit(
     features = extract(backbone, x_test, config.normalize_features)
     if config.one_class == "msc":
         bank = extract(backbone, x_source, True)
-        scores = _knn(features, bank, config.source_neighbors)
+        scores = _knn(features, bank, config.source_neighbors, task.target_test.rows_in(source))
     else:
         scores = center_distance(features, training.center.cpu()).numpy()
     seconds = {"encode": encoded - start, "train": trained - encoded, "score": time.perf_counter() - trained}
     return Fitted(backbone, training, features, features_before, scores, seconds)
-
-
-def _subset(view: View, rows: np.ndarray) -> View:
-    return View(view._domain, view._indices[rows])
 
 
 def _encoder(config: RunConfig, weights: dict[str, Weights], device: torch.device) -> Extractor:
@@ -150,11 +148,11 @@ def _encoder(config: RunConfig, weights: dict[str, Weights], device: torch.devic
     return encoder
 
 
-def _knn(features: Tensor, reference: Tensor, k: int) -> np.ndarray:
+def _knn(features: Tensor, reference: Tensor, k: int, own: np.ndarray | None) -> np.ndarray:
     if not torch.isfinite(features).all() or not torch.isfinite(reference).all():
         return np.full(len(features), np.nan)
     unit = (functional.normalize(features, dim=1).numpy(), functional.normalize(reference, dim=1).numpy())
-    return knn_distance(*unit, k)
+    return knn_distance(*unit, k, own)
 
 
 def _score_frozen(
@@ -186,6 +184,6 @@ def _score_frozen(
         scores = center_distance(features, reference.mean(dim=0)).numpy()
     else:
         k = config.target_neighbors if config.frozen_score == "target_knn" else config.source_neighbors
-        scores = _knn(features, reference, k)
+        scores = _knn(features, reference, k, task.target_test.rows_in(reference_view))
     seconds = {"encode": encoded - start, "train": 0.0, "score": time.perf_counter() - encoded}
     return Fitted(None, None, features, features, scores, seconds)

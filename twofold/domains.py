@@ -86,7 +86,8 @@ class Domain:
     pictures : (n,) sequence of RGB pictures.
     class_names : (n,) class of each picture.
     ids : (n,) unique, the same on every machine; they define the split.
-    fingerprints : (n,) change whenever the pixels do; they key the cache of embeddings.
+    fingerprints : (n,) change whenever the pixels do; they key the cache of embeddings. What stands behind an ``@`` is
+        about this copy alone, such as the time of its last change.
     groups : (n,) pictures of one group never stand on both sides of a split, in whichever domain; None makes each picture
         its own group.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from filelock import FileLock
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -20,6 +20,7 @@ from twofold.domains import Domain
 
 __all__ = ["EmbeddingCache"]
 
+SHARD = 4096
 BATCH = 64  # constant: a picture's features may not depend on how many others are encoded with it
 
 
@@ -45,20 +46,20 @@ class EmbeddingCache:
 
     def embed(self, extractor: Extractor, domain: Domain, indices: Sequence[int]) -> Tensor:
         """Features (n, ...) float32 of the pictures at ``indices``, in that order."""
-        wanted = [str(domain.fingerprints[i]) + ":" + str(domain.ids[i]) for i in indices]
-        name = hashlib.sha256(f"{extractor.key}|{domain.dataset}|{domain.name}".encode()).hexdigest()[:20]
-        folder = self.folder / name
+        wanted = [f"{domain.fingerprints[i]}:{domain.ids[i]}" for i in indices]
+        place = f"{extractor.key}|{extractor.device.type}|{domain.dataset}|{domain.name}"
+        folder = self.folder / hashlib.sha256(place.encode()).hexdigest()[:20]
         found = self._read(folder, set(wanted))
-        missing = [i for i, key in zip(indices, wanted, strict=True) if key not in found]
-        if missing:
+        if any(key not in found for key in wanted):
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(folder / "lock"):
                 found = self._read(folder, set(wanted))  # another process may have been faster
                 rows = {key: i for i, key in zip(indices, wanted, strict=True) if key not in found}
-                if rows:
-                    values = self._encode(extractor, domain, list(rows.values()))
-                    self._write(folder, list(rows), values)
-                    found.update(zip(rows, values, strict=True))
+                for start in range(0, len(rows), SHARD):  # what is done stays done when a long encoding is stopped
+                    keys = list(rows)[start : start + SHARD]
+                    values = self._encode(extractor, domain, [rows[key] for key in keys])
+                    self._write(folder, keys, values)
+                    found.update(zip(keys, values, strict=True))
         return torch.stack([found[key] for key in wanted])
 
     def _encode(self, extractor: Extractor, domain: Domain, indices: list[int]) -> Tensor:
@@ -75,17 +76,22 @@ class EmbeddingCache:
     def _read(folder: Path, wanted: set[str]) -> dict[str, Tensor]:
         found = {}
         for path in sorted(folder.glob("*.safetensors")):
-            with safe_open(path, framework="pt") as shard:
-                keys = json.loads(shard.metadata()["keys"])
-                if not wanted.isdisjoint(keys):
-                    values = shard.get_tensor("values")
-                    found.update((key, values[row]) for row, key in enumerate(keys) if key in wanted)
+            try:
+                with safe_open(path, framework="pt") as shard:
+                    keys = json.loads(shard.metadata()["keys"])
+                    if not wanted.isdisjoint(keys):
+                        values = shard.get_tensor("values")
+                        found.update((key, values[row]) for row, key in enumerate(keys) if key in wanted)
+            except SafetensorError:  # cut short by a full disk or a crash: as good as absent
+                path.unlink(missing_ok=True)
         return found
 
     @staticmethod
     def _write(folder: Path, keys: list[str], values: Tensor) -> None:
         name = hashlib.sha256("".join(keys).encode()).hexdigest()[:20]
-        handle, path = tempfile.mkstemp(dir=folder, suffix=".part")
-        os.close(handle)
-        save_file({"values": values.contiguous()}, path, metadata={"keys": json.dumps(keys)})
-        os.replace(path, folder / f"{name}.safetensors")
+        aside = folder / f"{name}.{uuid.uuid4().hex}.part"
+        try:
+            save_file({"values": values.contiguous()}, aside, metadata={"keys": json.dumps(keys)})
+            os.replace(aside, folder / f"{name}.safetensors")
+        finally:
+            aside.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import time
 from collections.abc import Callable
@@ -38,7 +39,14 @@ class Prepared:
     config: RunConfig
     task: Task
     weights: dict[str, Weights]  # of the networks that this run uses
+    device: torch.device
     config_hash: str
+
+
+@lru_cache(maxsize=4)
+def _opened(dataset: str, name: str, root: str | None, variable: str | None) -> Domain:
+    """A domain listed once per process: a sweep asks for the same two again and again."""
+    return load_domain(dataset, name, root)
 
 
 @lru_cache(maxsize=8)
@@ -63,13 +71,14 @@ def _used(config: RunConfig) -> dict[str, bool]:
     }
 
 
-def prepare(config: RunConfig, root: str | None = None) -> Prepared:
+def prepare(config: RunConfig, root: str | None = None, device: str = "auto") -> Prepared:
     """Check all that can be checked before the work begins.
 
     Parameters
     ----------
     config : from ``configure``.
     root : of folder data sets.
+    device : auto, cpu, cuda, cuda:1, mps; its kind is part of the hash, since precision differs.
 
     Returns
     -------
@@ -79,6 +88,7 @@ def prepare(config: RunConfig, root: str | None = None) -> Prepared:
     ------
     InputError : data or weights missing, or a task that cannot be built.
     """
+    where = pick_device(device)
     weights = {
         role: resolve_weights(getattr(config, role), getattr(config, f"{role}_weights"), config.seed)
         for role, used in _used(config).items()
@@ -88,7 +98,9 @@ def prepare(config: RunConfig, root: str | None = None) -> Prepared:
         with single_thread():
             source, target = _concepts(config.dataset, config.source, config.target)
     else:
-        source, target = (load_domain(config.dataset, name, root) for name in (config.source, config.target))
+        source, target = (
+            _opened(config.dataset, name, root, os.environ.get("TWOFOLD_DATA")) for name in (config.source, config.target)
+        )
     task = build_task(
         source,
         target,
@@ -102,11 +114,12 @@ def prepare(config: RunConfig, root: str | None = None) -> Prepared:
     n = len(task.target_train)
     if config.aligns and config.selection in ("kmeans", "gmm") and config.n_clusters > n:
         raise InputError(f"wanted n_clusters from 1 to the {n} target pictures, got {config.n_clusters}; lower it")
-    fields = {**asdict(config), "recipe": RECIPE_VERSION, "split": task.split_hash}
+    fields = {**asdict(config), "recipe": RECIPE_VERSION, "split": task.split_hash, "pictures": task.pictures_hash}
+    fields["device"] = where.type
     for role in ("backbone", "encoder"):  # the bytes count, not where they lie
         fields[f"{role}_weights"] = weights[role].key if role in weights else None
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
-    return Prepared(config, task, weights, digest)
+    return Prepared(config, task, weights, where, digest)
 
 
 def _versions() -> dict[str, str | int]:
@@ -145,7 +158,6 @@ def failed(config: RunConfig, error: Exception, config_hash: str | None = None) 
 
 def run(
     prepared: Prepared,
-    device: str = "auto",
     cache: EmbeddingCache | None = None,
     progress: bool = False,
     log: Callable[[str], None] = lambda line: None,
@@ -155,7 +167,6 @@ def run(
     Parameters
     ----------
     prepared : from ``prepare``.
-    device : auto, cpu, cuda, cuda:1, mps.
     cache : of frozen features.
     progress : bars on a terminal.
     log : takes one line per part of the run.
@@ -166,9 +177,8 @@ def run(
     """
     config, task = prepared.config, prepared.task
     start = time.perf_counter()
-    where = pick_device(device)
     with single_thread():
-        fitted = fit(config, task, prepared.weights, where, cache or EmbeddingCache(), progress, log)
+        fitted = fit(config, task, prepared.weights, prepared.device, cache or EmbeddingCache(), progress, log)
         labels, scores = task.target_test_labels, fitted.scores
         result = _empty(config)
         result["auroc"] = auroc(labels, scores)
@@ -188,7 +198,7 @@ def run(
     result["config_hash"], result["split_hash"] = prepared.config_hash, task.split_hash
     for role, weights in prepared.weights.items():
         result["weights"][role] = {"model": weights.model, "origin": weights.origin, "sha256": weights.key}
-    result["device"] = str(where)
+    result["device"] = str(prepared.device)
     verdict = f"{result['auroc']:.1f}{', collapsed' if result['collapsed'] else ''}"
     log(f"scored: AUROC {verdict} ({result['seconds']['total']:.1f} s)")
     return result, fitted

@@ -63,7 +63,7 @@ def load_folder_domain(dataset: str, domain: str, root: str | os.PathLike[str] |
     Returns
     -------
     Domain sorted by id. An id is ``<class>/<file name without suffix>``, so a re-encoded copy has the same ids; files
-    that differ only in suffix keep it. A fingerprint is ``<path in the root>:<size>:<time of change in ns>``.
+    that differ only in suffix keep it. A fingerprint is ``<path in the root>:<size>@<time of change in ns>``.
 
     Raises
     ------
@@ -270,7 +270,8 @@ def _fingerprint(path: Path, root: Path) -> str:
         status = path.stat()
     except OSError as error:
         raise _unreadable(path, error) from error
-    return f"{path.relative_to(root).as_posix()}:{status.st_size}:{status.st_mtime_ns}"
+    name = path.relative_to(root).with_suffix("").as_posix().replace("@", "%40")
+    return f"{name}:{status.st_size}@{status.st_mtime_ns}"
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> InputError:

@@ -133,8 +133,12 @@ def bars(frame: pd.DataFrame, methods: Sequence[str], ax: Axes) -> Axes:
     ax : drawn on.
     """
     for i, method in enumerate(methods):
-        values = frame[frame["method"] == method].groupby("normal")["auroc"].mean()
+        rows = frame[frame["method"] == method]
         color = METHOD_COLORS[_plain(method)]
+        if rows["collapsed"].any():
+            ax.text(i, 50, f"{int(rows['collapsed'].sum())}/{len(rows)}\ncollapsed", ha="center", va="center", color=color)
+            continue
+        values = rows.groupby("normal")["auroc"].mean()
         ax.bar(i, values.mean(), width=0.62, color=color, alpha=0.85)
         ax.scatter(np.full(len(values), i), values, s=16, color="white", edgecolor="black", linewidth=0.8, zorder=3)
         ax.text(i, 3, f"{values.mean():.0f}", ha="center", color="white", fontsize=13, fontweight="bold")
@@ -178,9 +182,9 @@ def ratio_curves(frame: pd.DataFrame, methods: Sequence[str], ax: Axes, flat: Se
     for i, method in enumerate([*methods, *flat]):
         rows = frame[frame["method"] == method]
         per_class = rows.groupby(["anomaly_ratio", "normal"])["auroc"].mean().unstack("normal")
-        color = METHOD_COLORS[method]
+        color = METHOD_COLORS[_plain(method)]
         if method in flat:
-            level = per_class.to_numpy().mean()
+            level = np.nan if rows["collapsed"].any() else per_class.to_numpy().mean()
             ax.axhline(level, color=color, linewidth=1.8, linestyle=(0, (5, 3)), zorder=1)
             ends.append((level, method))
             continue
@@ -190,18 +194,20 @@ def ratio_curves(frame: pd.DataFrame, methods: Sequence[str], ax: Axes, flat: Se
         spread = per_class.std(axis=1, ddof=0)
         shift = (i - len(methods) / 2) * 0.25
         ax.errorbar(
-            x + shift, mean, spread, color=color, marker=METHOD_MARKERS[method], markersize=7, linewidth=2.2,
+            x + shift, mean, spread, color=color, marker=METHOD_MARKERS[_plain(method)], markersize=7, linewidth=2.2,
             elinewidth=0.9, alpha=0.95, linestyle="--" if method == "oracle" else "-",
         )  # fmt: skip
         ends.append((float(mean[-1]), method))
+    ends = [(height, method) for height, method in ends if np.isfinite(height)]
     gap = 0.052 * np.diff(ax.get_ylim())[0]
     right = 100 * ratios[-1]
     span = right - 100 * ratios[0]
     for (height, method), place in zip(ends, _apart([h for h, _ in ends], gap), strict=True):
+        color = METHOD_COLORS[_plain(method)]
         ax.annotate(
-            METHOD_WORDS[method], (right + 0.03 * span, height), (right + 0.09 * span, place), va="center", fontsize=10,
-            color=METHOD_COLORS[method], fontweight="bold", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": METHOD_COLORS[method], "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0},
+            METHOD_WORDS[_plain(method)], (right + 0.03 * span, height), (right + 0.09 * span, place), va="center", fontsize=10,
+            color=color, fontweight="bold", annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0},
         )  # fmt: skip
     ax.set_xticks([100 * r for r in ratios])
     ax.set_xlabel("anomalies in the unlabelled target set (%)")

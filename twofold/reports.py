@@ -13,10 +13,12 @@ from twofold.embeddings import EmbeddingCache
 from twofold.errors import InputError
 from twofold.folders import FOLDER_DATASETS, check, find_root
 from twofold.presets import METHODS, PRESETS
+from twofold.statistics import above
 from twofold.weights import resolve_weights
 
 __all__ = [
     "check_data",
+    "comparison",
     "curse_headline",
     "curse_reading",
     "doctor",
@@ -24,6 +26,7 @@ __all__ = [
     "markdown_table",
     "render",
     "run_summary",
+    "selection_reading",
     "with_spread",
 ]
 
@@ -108,8 +111,8 @@ def curse_headline(frame: pd.DataFrame) -> str:
     means = _by_ratio(frame[~frame["oracle"]])
     source = means["source_only"].dropna().mean()
     curves = means.drop(columns="source_only").dropna(axis=1)
-    if curves.empty:
-        return "Every method collapsed somewhere: no winner"
+    if curves.empty or pd.isna(source):
+        return "No winner: every method, or source_only, collapsed somewhere"
     winner = curves.mean().idxmax()
     gain = curves[winner].mean() - source
     return f"{winner} wins: {curves[winner].mean():.0f} % AUROC on average over the ratios, {gain:+.0f} points to source_only"
@@ -135,6 +138,34 @@ def curse_reading(frame: pd.DataFrame) -> list[str]:
         lines.append(
             f"{method}: {low:.1f} at {first:.0%} anomalies, {high:.1f} at {last:.0%} ({high - low:+.1f}); "
             f"there {abs(high - source):.1f} points {side} source_only."
+        )
+    return lines
+
+
+def comparison(frame: pd.DataFrame, method: str, control: str) -> str:
+    """Whether a method is above a control on the pairs of a frame, in a sentence with its 95 % interval."""
+    found = above(frame, method, control)
+    if found["verdict"] == "collapsed":
+        return f"{method} and {control} cannot be compared: a run collapsed"
+    verdict = "undecided against" if found["verdict"] == "undecided" else found["verdict"]
+    return f"{method} is {verdict} {control}: {found['difference']:+.1f} points [{found['low']:+.1f}, {found['high']:+.1f}]"
+
+
+def selection_reading(frame: pd.DataFrame) -> list[str]:
+    """How right each method's selection was, judged after training: a computed sentence a method.
+
+    Parameters
+    ----------
+    frame : from ``statistics.as_frame``.
+    """
+    lines = []
+    for method, rows in frame[frame["purity"].notna() & ~frame["oracle"]].groupby("method", sort=False):
+        means = rows.groupby("anomaly_ratio")[["purity", "recall"]].mean()
+        first, last = means.index[0], means.index[-1]
+        lines.append(
+            f"{method}: of what it took for normal {means.loc[first, 'purity']:.0%} was normal at {first:.0%} anomalies and "
+            f"{means.loc[last, 'purity']:.0%} at {last:.0%}; it found {means.loc[first, 'recall']:.0%} and "
+            f"{means.loc[last, 'recall']:.0%} of the normals."
         )
     return lines
 

@@ -49,7 +49,8 @@ def _gmm(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
 
 def _meanshift(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     # distances concentrate in high dimension: a wide quantile would melt everything into one cluster
-    bandwidth = estimate_bandwidth(features, quantile=0.1, n_samples=500, random_state=seed)
+    quantile = min(1.0, max(0.1, 3 / len(features)))
+    bandwidth = estimate_bandwidth(features, quantile=quantile, n_samples=500, random_state=seed)
     return MeanShift(bandwidth=bandwidth or 1e-3).fit_predict(features)
 
 
@@ -188,14 +189,14 @@ def select(
     elif selection == "all":
         positive = np.ones(n, bool)
     elif selection == "knn":
-        positive = _share(knn_distance(features, features, neighbors, exclude_self=True), dense_share, densest=True)
+        positive = _share(knn_distance(features, features, neighbors, own=np.arange(n)), dense_share, densest=True)
     else:
         space = whiten(features, whiten_dims, seed) if whiten_dims else features
         positive = dominant_cluster(space, selection, n_clusters, seed)
     if negatives == "in_batch":
         negative = np.zeros(n, bool)
     elif negatives == "sparse_tail":
-        sparse = _share(knn_distance(features, features, neighbors, exclude_self=True), sparse_share, densest=False)
+        sparse = _share(knn_distance(features, features, neighbors, own=np.arange(n)), sparse_share, densest=False)
         negative, positive = sparse, positive & ~sparse
     else:
         negative = ~positive

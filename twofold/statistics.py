@@ -13,6 +13,7 @@ from twofold.presets import METHODS, RECIPE_VERSION
 __all__ = ["above", "as_frame", "collect"]
 
 PAIR = ["dataset", "source", "target"]
+PROTOCOL = ["preset", "anomaly_classes", "transductive", "paired"]
 
 
 def as_frame(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -27,7 +28,7 @@ def as_frame(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
             continue
         row = {key: value for key, value in result.items() if not isinstance(value, dict)}
         row |= {key: result["dominant"][key] for key in ("purity", "recall", "accuracy")}
-        row |= {key: result["config"][key] for key in ("preset", "anomaly_classes", "transductive", "paired")}
+        row |= {key: result["config"][key] for key in PROTOCOL}
         row["train_seconds"], row["total_seconds"] = result["seconds"]["train"], result["seconds"]["total"]
         if result["versions"]["recipe"] != RECIPE_VERSION:
             row["method"] += " (stale)"
@@ -57,7 +58,7 @@ def collect(results: Sequence[dict[str, Any]], by: Sequence[str] = ("method",)) 
     frame = as_frame(results)
     if frame.empty:
         return frame
-    apart = [*PAIR, "anomaly_ratio", "method", "preset", "anomaly_classes", "transductive", "paired"]
+    apart = [*PAIR, "anomaly_ratio", "method", *PROTOCOL]
     apart = [field for field in apart if field not in by and frame[field].nunique(dropna=False) > 1]
     rows = []
     for key, group in frame.groupby([*apart, *by], sort=False, dropna=False):
@@ -94,12 +95,22 @@ def above(frame: pd.DataFrame, method: str, control: str, n_boot: int = 10_000, 
 
     Returns
     -------
-    difference (points of AUROC), low and high (95 % interval), verdict: above, below or undecided.
+    difference (points of AUROC), low and high (95 % interval), verdict: above, below or undecided; where a run of
+    either collapsed, the verdict is collapsed and there are no numbers.
+
+    Raises
+    ------
+    ValueError : several ratios, presets or protocols in one frame, or no class and seed that both methods have.
     """
-    wide = frame.groupby([*PAIR, "normal", "method"])["auroc"].mean().unstack("method")
-    gain = (wide[method] - wide[control]).dropna()
-    if gain.empty:
+    for field in ("anomaly_ratio", *PROTOCOL):
+        if frame[field].nunique(dropna=False) > 1:
+            raise ValueError(f"frame must hold one {field}, got {list(frame[field].unique())}; select one before comparing")
+    wide = frame.set_index([*PAIR, "normal", "seed", "method"])[["auroc", "collapsed"]].unstack("method")
+    if not {method, control} <= set(frame["method"]) or wide["auroc"][[method, control]].dropna().empty:
         raise ValueError(f"frame must hold {method!r} and {control!r} on the same classes, got none; run both first")
+    if frame[frame["method"].isin([method, control])]["collapsed"].any():
+        return {"difference": None, "low": None, "high": None, "verdict": "collapsed"}
+    gain = (wide["auroc"][method] - wide["auroc"][control]).dropna().groupby([*PAIR, "normal"]).mean()
     pairs = [values.to_numpy() for _, values in gain.groupby(level=PAIR)]
     rng = np.random.default_rng(seed)
     means = np.empty(n_boot)

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from safetensors.torch import load_file, save_file
 from twofold.errors import InputError
 from twofold.experiments import Fitted, Prepared
 
-__all__ = ["RunStore"]
+__all__ = ["WEIGHTS", "RunStore"]
+
+WEIGHTS = "weights.safetensors"
 
 
 def _plain(value: Any) -> Any:
@@ -51,6 +53,9 @@ class RunStore:
         self.folder = Path(folder).expanduser()
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"wanted a folder for runs, got the file {self.folder}; choose another --out")
+        nearest = next(path for path in (self.folder.absolute(), *self.folder.absolute().parents) if path.exists())
+        if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+            raise InputError(f"wanted to write runs to {self.folder}, got no permission in {nearest}; choose another --out")
 
     def result(self, config_hash: str) -> dict[str, Any] | None:
         """The finished run of that hash, None where there is none or it failed."""
@@ -63,9 +68,11 @@ class RunStore:
         return list(self._read_all())
 
     def _read_all(self) -> Iterator[dict[str, Any]]:
-        for path in sorted(self.folder.glob("*/result.json")):
+        for path in sorted(self.folder.glob("[!.]*/result.json")):  # a dot begins what is still being written
             try:
                 yield json.loads(path.read_text("utf-8"))
+            except FileNotFoundError:
+                continue  # another process is replacing it
             except ValueError as error:
                 raise InputError(f"wanted a run's result in {path}, got broken JSON ({error}); remove its folder") from error
 
@@ -86,7 +93,8 @@ class RunStore:
         """Write a result, with the test pictures' features (float16) and scores where the run succeeded."""
         self.folder.mkdir(parents=True, exist_ok=True)
         result = _plain(result)
-        aside = Path(tempfile.mkdtemp(dir=self.folder, prefix=".writing-"))
+        aside = self.folder / f".writing-{uuid.uuid4().hex}"
+        aside.mkdir()
         try:
             (aside / "result.json").write_text(json.dumps(result, indent=1, allow_nan=False), "utf-8")
             if fitted is not None:
@@ -99,7 +107,7 @@ class RunStore:
                 (aside / "test_ids.txt").write_text("\n".join(prepared.task.target_test_ids), "utf-8")
             if save_weights and fitted is not None and fitted.backbone is not None:
                 state = {name: value.cpu().contiguous() for name, value in fitted.backbone.state_dict().items()}
-                save_file({**state, "center": fitted.training.center.cpu()}, aside / "weights.safetensors")
+                save_file({**state, "center": fitted.training.center.cpu()}, aside / WEIGHTS)
             place = self.folder / result["config_hash"]
             if place.exists() and self.result(result["config_hash"]) is None:
                 shutil.rmtree(place)  # a failed run makes room
@@ -108,7 +116,9 @@ class RunStore:
             except OSError:
                 if self.result(result["config_hash"]) is None:
                     raise
-                shutil.rmtree(aside)  # another process finished the same run first
+                if (aside / WEIGHTS).exists():  # the run was there, its weights were not
+                    os.replace(aside / WEIGHTS, place / WEIGHTS)
+                shutil.rmtree(aside)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise

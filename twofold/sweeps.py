@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from twofold.config import RunConfig, configure
 from twofold.datasets import load_domain
@@ -18,7 +19,7 @@ from twofold.detectors import pick_device
 from twofold.embeddings import EmbeddingCache
 from twofold.errors import InputError
 from twofold.experiments import failed, prepare, run
-from twofold.store import RunStore
+from twofold.store import WEIGHTS, RunStore
 
 __all__ = ["estimate_seconds", "expand", "run_one", "sweep"]
 
@@ -36,13 +37,16 @@ def expand(fields: dict[str, Any], root: str | None = None) -> list[RunConfig]:
     """
     names = list(fields)
     values = [value if isinstance(value, list) else [value] for value in fields.values()]
-    configs = []
+    configs, shared = [], {}
     for combination in itertools.product(*values):
         chosen = dict(zip(names, combination, strict=True))
         normals = [chosen["normal"]]
         if chosen["normal"] == "all":
-            domains = [load_domain(chosen["dataset"], chosen[side], root) for side in ("source", "target")]
-            normals = [name for name in domains[0].classes if name in domains[1].classes]
+            key = chosen["dataset"], chosen["source"], chosen["target"]
+            if key not in shared:
+                source, target = (load_domain(key[0], name, root).classes for name in key[1:])
+                shared[key] = [name for name in source if name in target]
+            normals = shared[key]
             if not normals:
                 raise InputError(
                     f"wanted classes that {chosen['source']} and {chosen['target']} share, got none; name the folders alike"
@@ -76,13 +80,14 @@ def run_one(
     The result, with ``error`` set where the run failed.
     """
     store = RunStore(out)
-    prepared = prepare(config, root)
+    prepared = prepare(config, root, device)
     stored = store.result(prepared.config_hash)
-    if stored is not None and (not save_weights or (store.folder / prepared.config_hash / "weights.safetensors").exists()):
+    wants_weights = save_weights and config.trains and not (store.folder / prepared.config_hash / WEIGHTS).exists()
+    if stored is not None and not wants_weights:
         log(f"found {config.name} {config.normal} seed {config.seed} in {store.folder / prepared.config_hash}")
         return stored
     try:
-        result, fitted = run(prepared, device, EmbeddingCache(), progress, log)
+        result, fitted = run(prepared, EmbeddingCache(), progress, log)
     except InputError:
         raise
     except Exception as error:  # a failed run is a row with its error, and the sweep goes on
@@ -93,8 +98,8 @@ def run_one(
 def _row(config: RunConfig, out: str, root: str | None, device: str, save_weights: bool) -> dict[str, Any]:
     try:
         return run_one(config, out, root, device, save_weights)
-    except InputError as error:
-        return failed(config, error)
+    except InputError as error:  # met inside the run, such as a broken picture: the input was checked before
+        return RunStore(out).save(failed(config, error, prepare(config, root, device).config_hash))
 
 
 def _devices(device: str, jobs: int) -> list[str]:
@@ -131,8 +136,16 @@ def sweep(
     """
     devices = _devices(device, jobs)
     calls = (delayed(_row)(config, str(out), root, devices[i % len(devices)], save_weights) for i, config in enumerate(configs))
-    results = []
-    for config, result in zip(configs, Parallel(n_jobs=jobs, return_as="generator")(calls), strict=True):
+    results: list[dict[str, Any]] = []
+    finished = iter(Parallel(n_jobs=jobs, return_as="generator")(calls))
+    for config in configs:
+        try:
+            result = next(finished)
+        except TerminatedWorkerError as error:  # a process was killed, by the system or by hand, and takes the pool along
+            finished = iter(())
+            result = failed(config, error)
+        except StopIteration:
+            result = failed(config, RuntimeError("not reached: a worker was killed; run the sweep again with fewer --jobs"))
         results.append(result)
         verdict = "failed: " + result["error"] if result["error"] else f"AUROC {_percent(result['auroc'])}"
         verdict += " collapsed" if result["collapsed"] else ""

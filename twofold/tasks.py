@@ -36,6 +36,18 @@ class View:
     def __len__(self) -> int:
         return len(self._indices)
 
+    def subset(self, rows: np.ndarray) -> View:
+        """The view of some of the rows."""
+        return View(self._domain, self._indices[rows])
+
+    def rows_in(self, other: View) -> np.ndarray | None:
+        """(n,) row of each picture in another view, -1 where it is not there; None where no picture is in both."""
+        if self._domain is not other._domain or not np.isin(self._indices, other._indices).any():
+            return None
+        row_of = np.full(len(self._domain), -1)
+        row_of[other._indices] = np.arange(len(other))
+        return row_of[self._indices]
+
     def images(self, rows: Sequence[int], size_px: int) -> Tensor:
         """uint8 (len(rows), 3, size_px, size_px)."""
         return self._domain.images(self._indices[np.asarray(rows)], size_px)
@@ -57,6 +69,7 @@ class Task:
     target_train_labels, target_test_labels : (n,) 0 normal, 1 anomalous.
     target_test_ids : (n,) ids of the tested pictures.
     split_hash : changes with any picture's place.
+    pictures_hash : changes with the pictures, not with where or when they were stored.
     """
 
     source_train: View
@@ -66,6 +79,7 @@ class Task:
     target_test_labels: np.ndarray
     target_test_ids: np.ndarray
     split_hash: str
+    pictures_hash: str
 
 
 def join_near_duplicates(
@@ -107,13 +121,20 @@ def _rng(seed: int, *purpose: str) -> np.random.Generator:
 
 
 def _train_groups(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mask (n,) of the train pool: whole groups in random order until half of the pictures are in."""
+    """Mask (n,) of the train pool: half of the pictures, no group on both sides.
+
+    Groups of several pictures are dealt first, the largest first, each to the emptier side; single ones fill up the half.
+    """
     names, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
     order = rng.permutation(len(names))
-    before = np.cumsum(counts[order]) - counts[order]
-    chosen = np.zeros(len(names), bool)
-    chosen[order[before < len(groups) / 2]] = True
-    return chosen[codes]
+    in_train, taken = np.zeros(len(names), bool), [0, 0]  # pictures in train, in test
+    for group in sorted(order[counts[order] > 1], key=lambda group: -counts[group]):
+        side = rng.integers(2) if taken[0] == taken[1] else int(taken[1] < taken[0])
+        in_train[group] = side == 0
+        taken[side] += counts[group]
+    singles = order[counts[order] == 1]
+    in_train[singles[: max(0, -(-len(groups) // 2) - taken[0])]] = True
+    return in_train[codes]
 
 
 def _spread(pools: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
@@ -209,17 +230,22 @@ def build_task(
     source_rows = _rng(seed, "source", normal).permutation(source_rows)
     test = np.flatnonzero(tested)
     labels = (~is_normal).astype(int)
-    for rows, wanted in (
-        (source_rows, "source pictures"),
-        (train, "target pictures"),
-        (test[is_normal[test]], "test normals"),
+    kept = n_target - n_anomalous
+    anomalous = len(test) - is_normal[test].sum()
+    for n, wanted, least in (
+        (len(source_rows), "source pictures", 2),
+        (kept, "target normals in the unlabelled set", 1),
+        (n_target, "target pictures", 2),
+        (is_normal[test].sum(), "test normals", 1),
+        (anomalous, "test anomalies", 1),
     ):
-        if len(rows) < 2:
-            raise InputError(f"wanted at least 2 {wanted} of {normal!r}, got {len(rows)}; add pictures or drop the class")
+        if n < least:
+            raise InputError(f"wanted at least {least} {wanted} for {normal!r}, got {n}; add pictures or lower anomaly_ratio")
 
-    digest = hashlib.sha256()
+    digest, contents = hashlib.sha256(), hashlib.sha256()
     for domain, rows in ((source, np.sort(source_rows)), (target, train), (target, test)):
         digest.update("\n".join([domain.dataset, domain.name, *domain.ids[rows], ""]).encode())
+        contents.update("\n".join(name.partition("@")[0] for name in domain.fingerprints[rows]).encode())
     digest.update(labels[train].tobytes() + labels[test].tobytes())
     return Task(
         View(source, source_rows),
@@ -229,4 +255,5 @@ def build_task(
         labels[test],
         target.ids[test],
         digest.hexdigest()[:16],
+        contents.hexdigest()[:16],
     )

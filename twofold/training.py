@@ -26,6 +26,7 @@ from twofold.alignment import (
 from twofold.backbones import Backbone
 from twofold.config import RunConfig
 from twofold.embeddings import EmbeddingCache
+from twofold.errors import InputError
 from twofold.objectives import dsvdd_loss, msc_loss
 from twofold.selection import Selection
 from twofold.tasks import View
@@ -102,20 +103,28 @@ class _Batches(Dataset):
     def __len__(self) -> int:
         return len(self.plan)
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor | None, np.ndarray | None]:
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor | None, np.ndarray | None] | InputError:
         source_rows, target_rows = self.plan[step]
-        x_target = None if target_rows is None else self.target.batch(target_rows)
-        return self.source.batch(source_rows), x_target, target_rows
+        try:
+            x_target = None if target_rows is None else self.target.batch(target_rows)
+            return self.source.batch(source_rows), x_target, target_rows
+        except InputError as error:  # a worker would wrap it in its traceback
+            return error
 
 
 def _keep(item):
     return item  # workers hand batches on as they are
 
 
-def _loader(source: Inputs, target: Inputs | None, plan: list) -> DataLoader:
+def _batches(source: Inputs, target: Inputs | None, plan: list) -> Iterator[tuple]:
+    """Batches of a plan, fetched by workers where pictures have to be decoded."""
     in_memory = source.in_memory and (target is None or target.in_memory)
     workers = 0 if in_memory else min(8, os.cpu_count() or 1)
-    return DataLoader(_Batches(source, target, plan), batch_size=None, num_workers=workers, collate_fn=_keep)
+    loader = DataLoader(_Batches(source, target, plan), batch_size=None, num_workers=workers, collate_fn=_keep)
+    for batch in loader:
+        if isinstance(batch, InputError):
+            raise batch
+        yield batch
 
 
 def _scaled(features: Tensor, normalize: bool) -> Tensor:
@@ -129,7 +138,7 @@ def extract(backbone: Backbone, inputs: Inputs, normalize: bool, batch_size: int
     backbone.eval()
     plan = [(rows, None) for rows in np.array_split(np.arange(len(inputs)), -(-len(inputs) // batch_size))]
     device = backbone.stem.device
-    features = [backbone(x.to(device)).float().cpu() for x, _, _ in _loader(inputs, None, plan)]
+    features = [backbone(x.to(device)).float().cpu() for x, _, _ in _batches(inputs, None, plan)]
     for module, training in modes:
         module.training = training
     return _scaled(torch.cat(features), normalize)
@@ -172,12 +181,12 @@ def train(
     Source
     ------
     Eq. 10 with SGD and cosine annealing. Deviations: length counts steps, the paper's epochs mean one step on its
-    smallest classes; source and target go through the network together; statistics of BatchNorm stay frozen unless
-    ``train_batch_norm``; a batch without negatives falls back to in-batch ones.
+    smallest classes; source and target go through the network together; statistics, scale and shift of BatchNorm stay
+    frozen unless ``train_batch_norm``; a batch without negatives falls back to in-batch ones.
     """
     device = backbone.stem.device
     rng = np.random.default_rng([config.seed, 7])
-    with torch.random.fork_rng(devices=[] if device.type == "cpu" else None):
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(config.seed)
         return _train(backbone, source, target, config, choose, progress, device, rng)
 
@@ -216,7 +225,7 @@ def _train(backbone, source, target, config, choose, progress, device, rng) -> T
             rows = done.selection.rows
             target_stream = row_stream(len(rows), config.batch_size, rng)
             plan = [(source_rows, rows[next(target_stream)]) for source_rows, _ in plan]
-        for step, (x_source, x_target, target_rows) in zip(segment, _loader(source, target, plan), strict=True):
+        for step, (x_source, x_target, target_rows) in zip(segment, _batches(source, target, plan), strict=True):
             x_source = x_source.to(device, non_blocking=True)
             if views is not None:
                 x_source = torch.stack([views(x) for x in x_source for _ in range(2)])  # (2n, 3, h, w), twins adjacent

@@ -21,6 +21,7 @@ RUNS = [{"method": method} for method in METHODS] + [
     {"method": "twofold", "alignment": "grl"},
     {"method": "cluster_backbone", "selection": "knn", "negatives": "sparse_tail"},
     {"method": "density", "one_class": "msc"},
+    {"method": "target_only", "transductive": True},
 ]
 
 
@@ -51,7 +52,7 @@ def outcome(config, task, weights):
     return {**state, "scores": torch.as_tensor(fitted.scores)}
 
 
-@pytest.mark.parametrize("fields", RUNS, ids=lambda fields: "-".join(fields.values()))
+@pytest.mark.parametrize("fields", RUNS, ids=lambda fields: "-".join(map(str, fields.values())))
 def test_scrambled_labels_move_weights_only_of_oracles(fields):
     config = configure("digits", "type", "optdigits", "3", steps=4, batch_size=8, reclusterings=2, anomaly_ratio=0.3, **fields)
     prepared = prepare(config)

@@ -175,3 +175,17 @@ def test_methods_that_share_no_class_are_named():
 def test_a_verdict_is_repeatable():
     frame = as_frame(versus([4, -4] * 5))
     assert above(frame, "twofold", "source_only", 500) == above(frame, "twofold", "source_only", 500)
+
+
+def test_a_collapsed_run_has_no_verdict_on_who_is_above():
+    results = versus([5.0] * 10)
+    results[0] = {**results[0], "collapsed": True}
+    found = above(as_frame(results), "twofold", "source_only", 500)
+    assert found == {"difference": None, "low": None, "high": None, "verdict": "collapsed"}
+
+
+def test_several_anomaly_ratios_are_never_mixed_in_a_verdict():
+    results = versus([5.0] * 10)
+    results[0] = {**results[0], "anomaly_ratio": 0.3}
+    with pytest.raises(ValueError, match="must hold one anomaly_ratio"):
+        above(as_frame(results), "twofold", "source_only", 500)

@@ -5,10 +5,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from twofold.config import configure
 from twofold.digits import load_digits_domain
 from twofold.domains import ArrayPictures, Domain
 from twofold.emoji import load_emoji_domain
 from twofold.errors import InputError
+from twofold.experiments import prepare
 from twofold.tasks import build_task
 
 RATIOS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.9)
@@ -120,3 +122,39 @@ def test_concepts_of_the_target_test_are_in_neither_training_set(normal):
 def test_an_impossible_task_is_refused_with_words_to_act_on(arguments, message):
     with pytest.raises(InputError, match=message):
         build_task(toy("s"), toy("t"), **arguments)
+
+
+def test_groups_are_halved_as_evenly_as_they_allow():
+    groups = ["big"] * 30 + ["middle"] * 9 + [f"single{i}" for i in range(20)]
+    domain = toy("t", {"a": 59, "b": 10}, groups=[*groups, *(f"b{i}" for i in range(10))])
+    for seed in range(6):
+        task = build_task(toy("s"), domain, "a", seed=seed, paired=True)
+        assert abs(len(task.target_train) - 29.5) <= 1
+        tested = set(domain.groups[rows(task.target_test)])
+        assert not tested & set(domain.groups[rows(task.target_train)])
+
+
+def test_either_half_gets_the_largest_group():
+    domain = toy("t", {"a": 20, "b": 10}, groups=["big"] * 12 + [f"g{i}" for i in range(18)])
+    homes = {"big" in domain.groups[rows(build_task(toy("s"), domain, "a", seed=s).target_train)] for s in range(12)}
+    assert homes == {True, False}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_emoji_s_joined_concepts_still_halve_every_class(seed):
+    for normal in ("person", "face", "hand"):
+        task = prepare(configure("emoji", "windows", "apple", normal, seed=seed)).task
+        assert abs(len(task.target_train) - (task.target_test_labels == 0).sum()) <= 1
+        domain = task.target_test._domain
+        assert len(set(domain.groups)) < len(set(load_emoji_domain("apple").groups)), "look-alikes are joined"
+        tested = set(domain.groups[rows(task.target_test)])
+        assert not tested & set(task.source_train._domain.groups[rows(task.source_train)])
+
+
+def test_a_view_knows_its_pictures_in_another_view():
+    task = build_task(toy("s"), toy("t"), "a", transductive=True)
+    own = task.target_test.rows_in(task.target_train)
+    for row, there in enumerate(own):
+        assert there == -1 or rows(task.target_train)[there] == rows(task.target_test)[row]
+    assert (own >= 0).sum() == len(task.target_train)
+    assert build_task(toy("s"), toy("t"), "a").target_test.rows_in(task.target_train) is None

@@ -9,7 +9,7 @@ import torch
 from twofold.config import configure
 from twofold.experiments import prepare, run
 from twofold.presets import METHODS
-from twofold.training import row_stream
+from twofold.training import Inputs, extract, row_stream
 
 TASK = ("digits", "type", "optdigits", "3")
 TINY = {"steps": 4, "batch_size": 8, "reclusterings": 2}
@@ -92,4 +92,57 @@ def test_a_batch_larger_than_the_whole_target_trains():
 def test_msc_reads_pictures_and_its_score_is_a_neighbour_distance():
     prepared = prepare(configure(*TASK, "source_only", one_class="msc", **TINY))
     _, fitted = run(prepared)
-    assert fitted.scores.max() <= 2
+    source = Inputs(prepared.task.source_train, fitted.backbone, None)
+    assert source.batch(np.arange(2)).dtype == torch.uint8
+    bank = extract(fitted.backbone, source, normalize=True)
+    nearest = torch.cdist(fitted.features, bank).topk(2, largest=False).values.mean(dim=1)
+    np.testing.assert_allclose(fitted.scores, nearest.numpy(), atol=1e-3)
+
+
+def test_a_tested_picture_is_not_its_own_neighbour():
+    config = configure(*TASK, "target_only", transductive=True)
+    _, fitted = run(prepare(config))
+    assert fitted.scores.min() > 0.05  # its own distance of zero would pull the mean of seven down by a seventh
+    task = prepare(config).task
+    own = task.target_test.rows_in(task.target_train)
+    z = torch.nn.functional.normalize(fitted.features, dim=1)
+    bank = z[[int(np.flatnonzero(own == row)[0]) for row in range(len(task.target_train))]]
+    distances = torch.cdist(z, bank)
+    inside = torch.as_tensor(own >= 0)
+    distances[inside, torch.as_tensor(own)[inside]] = torch.inf
+    expected = distances.topk(7, largest=False).values.mean(dim=1)
+    np.testing.assert_allclose(fitted.scores, expected.numpy(), atol=1e-3)
+
+
+def test_a_diverged_run_that_selects_again_is_collapsed_and_not_failed():
+    fields = {"learning_rate": 1e3, "clip_norm": 0.0, "normalize_features": False, "steps": 6, "reclusterings": 3}
+    result, _ = run(prepare(configure(*TASK, "cluster_backbone", **fields)))
+    assert result["collapsed"] is True
+
+
+def test_pictures_beyond_memory_are_decoded_by_workers_with_the_same_result(monkeypatch):
+    config = configure(*TASK, "twofold", frozen_stages=0, **TINY)
+    held = run(prepare(config))[1].scores
+    monkeypatch.setattr("twofold.training.IN_MEMORY_BYTES", 0)
+    assert np.array_equal(run(prepare(config))[1].scores, held)
+
+
+def test_a_broken_picture_met_by_a_worker_is_one_clear_line(tmp_path, monkeypatch):
+    from PIL import Image
+
+    from twofold.errors import InputError
+
+    for domain in ("day", "night"):
+        for i in range(12):
+            path = tmp_path / domain / ("cup" if i < 6 else "pen") / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.effect_noise((24, 24), 50).save(path)
+    path = tmp_path / "night" / "pen" / "7.png"
+    path.write_bytes(path.read_bytes()[:60])
+    monkeypatch.setattr("twofold.training.IN_MEMORY_BYTES", 0)
+    config = configure("folder", "day", "night", "cup", "source_only", frozen_stages=0, backbone_size_px=32, **TINY)
+    seeded = (prepare(replace(config, seed=seed), root=str(tmp_path)) for seed in range(20))
+    tested = next(p for p in seeded if "pen/7" in p.task.target_test_ids)
+    with pytest.raises(InputError, match="wanted a readable picture") as caught:
+        run(tested)
+    assert "Traceback" not in str(caught.value)

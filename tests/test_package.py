@@ -51,18 +51,19 @@ def run_notebook(source, target, parameters, **more):
     papermill.execute_notebook(source, target, parameters, kernel_name="python3", progress_bar=False, **more)
 
 
-def test_the_quickstart_runs_headless_and_nbval_accepts_it(tmp_path):
-    (book,) = [path for path in NOTEBOOKS if path.stem == "00_quickstart"]
-    parameters = {
-        "normals": ["2"],
-        "ratios": [0.1, 0.3],
-        "out": str(tmp_path / "runs"),
-        "figures": str(tmp_path / "figures"),
-    }
-    executed = tmp_path / "quickstart.ipynb"
-    run_notebook(book, executed, parameters, execution_timeout=600)
-    assert (tmp_path / "figures" / "quickstart.png").stat().st_size > 20_000
-    assert (tmp_path / "figures" / "quickstart.csv").read_text().startswith("anomaly_ratio,method,mean")
+@pytest.mark.parametrize(
+    ("stem", "parameters", "figure", "table", "beginning"),
+    [
+        ("00_quickstart", {"normals": ["2"], "ratios": [0.1, 0.3]}, "quickstart.png", "quickstart.csv", "anomaly_ratio,method"),
+        ("13_the_honest_table", {"normal": "2"}, "controls.png", "controls.csv", "dataset,source,target,method,mean"),
+    ],
+)
+def test_a_notebook_runs_headless_and_nbval_accepts_it(stem, parameters, figure, table, beginning, tmp_path):
+    folders = {"out": str(tmp_path / "runs"), "figures": str(tmp_path / "figures")}
+    executed = tmp_path / f"{stem}.ipynb"
+    run_notebook(REPOSITORY / "notebooks" / f"{stem}.ipynb", executed, {**parameters, **folders}, execution_timeout=900)
+    assert (tmp_path / "figures" / figure).stat().st_size > 20_000
+    assert (tmp_path / "figures" / table).read_text().startswith(beginning)
     check = [sys.executable, "-m", "pytest", "-p", "no:xdist", "--nbval-lax", str(executed), "--rootdir", str(tmp_path)]
     done = subprocess.run(check, check=False, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-3000:]
@@ -71,7 +72,18 @@ def test_the_quickstart_runs_headless_and_nbval_accepts_it(tmp_path):
 def test_a_bad_parameter_stops_the_quickstart_in_its_second_cell(tmp_path):
     from papermill.exceptions import PapermillExecutionError
 
-    (book,) = [path for path in NOTEBOOKS if path.stem == "00_quickstart"]
+    book = REPOSITORY / "notebooks" / "00_quickstart.ipynb"
     with pytest.raises(PapermillExecutionError, match="wanted a preset, got 'large'") as caught:
         run_notebook(book, tmp_path / "x.ipynb", {"preset": "large"})
     assert caught.value.cell_index <= 3
+
+
+def test_committed_figures_say_which_runs_they_were_drawn_from():
+    folder = REPOSITORY / "figures" / "embedded"
+    rows = (folder / "runs.csv").read_text("utf-8").splitlines()
+    assert rows[0].startswith("config_hash,")
+    assert len(rows) > 1000
+    hashes = [row.split(",")[0] for row in rows[1:]]
+    assert len(set(hashes)) == len(hashes)
+    for name in ("quickstart.png", "quickstart.csv", "controls.png", "controls.csv", "controls.md"):
+        assert (folder / name).is_file()

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -107,8 +108,8 @@ def picture_rows(rows: Sequence[tuple[str, Tensor, Sequence[int] | None, str]], 
     ax.set_title("")
     n = max(len(pictures) for _, pictures, _, _ in rows)
     for i, (heading, pictures, labels, color) in enumerate(rows):
-        top = -1.75 * i
-        ax.text(0, top + 0.12, heading, color=color, fontsize=10.5, fontweight="bold", va="bottom")
+        top = -1.8 * i
+        ax.text(0, top + 0.12, heading, color=color, fontsize=11.5, fontweight="bold", va="bottom")
         for j, picture in enumerate(pictures):
             ax.imshow(picture.permute(1, 2, 0).numpy(), extent=(j + 0.04, j + 0.96, top - 0.96, top - 0.04))
             role = None if labels is None else ("normal", "anomalous")[int(labels[j])]
@@ -118,7 +119,7 @@ def picture_rows(rows: Sequence[tuple[str, Tensor, Sequence[int] | None, str]], 
             if role == "anomalous":
                 ax.text(j + 0.5, top - 1.02, "✕", color=edge, ha="center", va="top", fontsize=9, fontweight="bold")
     ax.set_xlim(-0.05, n + 0.05)
-    ax.set_ylim(-1.75 * (len(rows) - 1) - 1.3, 0.6)
+    ax.set_ylim(-1.8 * (len(rows) - 1) - 1.3, 0.6)
     ax.set_aspect("equal")
     return ax
 
@@ -195,7 +196,7 @@ def ratio_curves(frame: pd.DataFrame, methods: Sequence[str], ax: Axes, flat: Se
         shift = (i - len(methods) / 2) * 0.25
         ax.errorbar(
             x + shift, mean, spread, color=color, marker=METHOD_MARKERS[_plain(method)], markersize=7, linewidth=2.2,
-            elinewidth=0.9, alpha=0.95, linestyle="--" if method == "oracle" else "-",
+            ecolor=(*to_rgb(color), 0.4), elinewidth=1.1, linestyle="--" if method == "oracle" else "-",
         )  # fmt: skip
         ends.append((float(mean[-1]), method))
     ends = [(height, method) for height, method in ends if np.isfinite(height)]
@@ -236,7 +237,8 @@ def method_dots(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.axvline(50, color="#888888", linewidth=1, linestyle=":")
     ax.set_yticks(range(len(table)), table.index)
     ax.set_ylim(len(table) - 0.4, -0.8)
-    ax.set_xlim(30, 101)
+    lowest = pd.to_numeric(table["mean"]).min()
+    ax.set_xlim(min(30, lowest - 8), 103)
     ax.set_xlabel("AUROC on the target (%)")
     return ax
 
@@ -253,7 +255,7 @@ def curse_figure(frame: pd.DataFrame, rows: Sequence[tuple], methods: Sequence[s
     footer : data, preset, n, seeds, selection rule.
     """
     figure = plt.figure(figsize=(14.5, 5.6))
-    grid = figure.add_gridspec(1, 3, width_ratios=(1.15, 0.62, 1.5), wspace=0.28, left=0.02, right=0.83, top=0.82, bottom=0.16)
+    grid = figure.add_gridspec(1, 3, width_ratios=(1.3, 0.55, 1.45), wspace=0.26, left=0.02, right=0.83, top=0.82, bottom=0.16)
     pictures, cost, curves = (figure.add_subplot(cell) for cell in grid)
     picture_rows(rows, pictures)
     bars(frame, ["in_domain (oracle)", "source_only"], cost)

@@ -28,11 +28,14 @@ RUNS = [{"method": method} for method in METHODS] + [
 def scrambled(task, rng):
     """The same pictures under other names, with labels at random."""
 
+    others = {}
+
     def renamed(view):
         domain = view._domain
-        names = rng.permutation(domain.class_names)
-        ids = [f"x{i}" for i in rng.permutation(len(domain))]
-        return View(replace(domain, class_names=names, ids=ids, groups=ids), view._indices)
+        if id(domain) not in others:
+            names, ids = rng.permutation(domain.class_names), [f"x{i}" for i in rng.permutation(len(domain))]
+            others[id(domain)] = replace(domain, class_names=names, ids=ids, groups=ids)
+        return View(others[id(domain)], view._indices)
 
     views = {name: renamed(getattr(task, name)) for name in ("source_train", "target_train", "target_test")}
     return replace(

@@ -83,6 +83,16 @@ def test_a_folder_of_one_s_own_runs(pictures, capsys):
     assert "taken for normal" in capsys.readouterr().out
 
 
+def test_the_paper_preset_runs_on_random_weights_asked_for_by_name(pictures, capsys):
+    flags = ["--preset", "paper", "--backbone-weights", "random", "--encoder-weights", "random", "--encoder-size-px", "224"]
+    assert main([*folder_run(pictures), *flags, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["weights"]["backbone"]["model"] == "resnet50.tv_in1k"
+    assert result["weights"]["encoder"]["model"] == "open_clip:ViT-B-32-quickgelu/openai"
+    assert result["weights"]["encoder"]["origin"] == "random"
+    assert result["dominant"]["size"] > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -25,7 +25,10 @@ detectors       a detector fitted to a task, and its scores
 experiments     one run from its configuration to its result
 store, sweeps   many runs, never computed twice
 statistics      means, spreads, and when a method is above another
+published       the paper's own numbers and claims
 reports, plots  words and figures
+studies         a notebook's parameters, runs and files
+reproduce       every notebook headless, with its manifest
 cli             the command line
 ==============  =========================================================================
 """
@@ -45,6 +48,10 @@ _HOMES = {
     "collect": "statistics",
     "as_frame": "statistics",
     "above": "statistics",
+    "published": "published",
+    "check_claims": "published",
+    "Study": "studies",
+    "check_answer": "studies",
 }
 
 __all__ = sorted(_HOMES)

@@ -1,4 +1,4 @@
-"""The command line: run, sweep, collect, data, doctor. Heavy imports wait until a command needs them."""
+"""The command line: run, sweep, collect, reproduce, data, doctor. Heavy imports wait until a command needs them."""
 
 from __future__ import annotations
 
@@ -97,6 +97,16 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("runs", help="run store")
     collect.add_argument("--by", default="method", help="fields that make a row, comma-separated (default: method)")
     collect.add_argument("--format", default="table", choices=["table", "csv", "markdown", "json"])
+    again = commands.add_parser(
+        "reproduce", help="the notebooks, headless", description="Run notebooks; figures and tables go to OUT/PRESET."
+    )
+    again.add_argument("targets", nargs="*", default=["all"], metavar="WHAT", help="all, 05, table4, figure4, quickstart, ...")
+    again.add_argument("--preset", default="embedded-fast", help="embedded-fast (default), embedded, paper")
+    again.add_argument("--jobs", type=int, default=1, help="notebooks at once (default: 1)")
+    again.add_argument("--out", default="figures", help="folder of the results (default: figures)")
+    again.add_argument("--runs", default="runs", help="run store (default: runs)")
+    again.add_argument("--root", help="folder of the pictures; else $TWOFOLD_DATA")
+    again.add_argument("--dry-run", action="store_true", help="print the plan and its estimated time")
     data = commands.add_parser("data", help="the data sets")
     actions = data.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="data sets and their domains")
@@ -190,6 +200,16 @@ def _collect(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _reproduce(arguments: argparse.Namespace) -> int:
+    if arguments.jobs < 1:
+        raise InputError(f"wanted --jobs of at least 1, got {arguments.jobs}; one a core is a good start")
+    from twofold.reproduce import reproduce
+
+    places = (arguments.out, arguments.runs, arguments.root)
+    failed = reproduce(arguments.targets, arguments.preset, arguments.jobs, *places, dry_run=arguments.dry_run, log=_say)
+    return int(failed > 0)
+
+
 def _data(arguments: argparse.Namespace) -> int:
     from twofold.reports import check_data, list_data
 
@@ -210,7 +230,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; exit codes: 0 done, 1 something failed, 2 bad input, 130 interrupted."""
-    commands = {"run": _run, "sweep": _sweep, "collect": _collect, "data": _data, "doctor": _doctor}
+    commands = {"run": _run, "sweep": _sweep, "collect": _collect, "reproduce": _reproduce, "data": _data, "doctor": _doctor}
     try:
         arguments = _parser().parse_args(argv)
         return commands[arguments.command](arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["CHOICES", "EMBEDDED", "METHODS", "PRESETS", "RANGES", "RECIPE_VERSION", "TASK"]
+__all__ = ["CHOICES", "EMBEDDED", "METHODS", "PAIRS", "PRESETS", "RANGES", "RECIPE_VERSION", "TASK"]
 
 RECIPE_VERSION = 2  # raised by every commit that moves a number
 
@@ -45,6 +45,18 @@ METHODS: dict[str, dict[str, Any]] = {
     "density": {**_ALIGNED, "selection": "knn", "negatives": "sparse_tail"},
     "oracle": {**_ALIGNED, "selection": "oracle"},
     "in_domain": {**_AXES, "one_class_on": "target_normals"},
+}
+
+# what each pair of domains may be used for: choosing defaults, looking, or one confirmation after all choices are made
+PAIRS = {
+    "dev": [("digits", "type", "optdigits"), ("emoji", "windows", "apple"), ("pacs", "photo", "cartoon")],
+    "seen": [
+        ("pacs", "photo", "sketch"),
+        ("emoji", "google", "twitter"),
+        ("digits", "type", "mnist"),
+        ("digits", "mnist", "optdigits"),
+    ],
+    "confirmation": [("pacs", "sketch", "photo"), ("emoji", "samsung", "joypixels"), ("digits", "optdigits", "mnist")],
 }
 
 TASK = {"seed": 0, "anomaly_ratio": 0.1, "anomaly_classes": None, "transductive": False, "paired": False}

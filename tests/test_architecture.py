@@ -11,7 +11,8 @@ import twofold
 PACKAGE = Path(twofold.__file__).parent
 ORDER = """
 errors presets config domains digits emoji published_counts folders datasets weights backbones embeddings tasks
-neighbors selection objectives alignment training metrics detectors experiments store sweeps statistics reports plots cli
+neighbors selection objectives alignment training metrics detectors experiments store sweeps statistics published reports
+plots cli
 """.split()
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 

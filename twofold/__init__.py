@@ -25,6 +25,7 @@ detectors       a detector fitted to a task, and its scores
 experiments     one run from its configuration to its result
 store, sweeps   many runs, never computed twice
 statistics      means, spreads, and when a method is above another
+published       the paper's tables, and its claims held against runs
 reports, plots  words and figures
 cli             the command line
 ==============  =========================================================================
@@ -45,6 +46,7 @@ _HOMES = {
     "collect": "statistics",
     "as_frame": "statistics",
     "above": "statistics",
+    "check_claims": "published",
 }
 
 __all__ = sorted(_HOMES)

@@ -51,7 +51,6 @@ _HOMES = {
     "collect": "statistics",
     "as_frame": "statistics",
     "above": "statistics",
-    "published": "published",
     "check_claims": "published",
     "Study": "studies",
     "check_answer": "studies",

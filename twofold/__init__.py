@@ -16,6 +16,7 @@ backbones       frozen stem and trainable tail; frozen encoders
 embeddings      features of frozen networks, computed once
 tasks           who is normal, who trains, who is tested; the label firewall
 neighbors       distances to nearest neighbours
+gaussians       trimmed Gaussians of the target, pooled with the source's spread
 selection       which target pictures are taken for normal (Eq. 6, 7)
 objectives      DSVDD (Eq. 5) and MSC
 alignment       contrastive (Eq. 8, 9), MMD, gradient reversal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from twofold.errors import InputError
 from twofold.weights import Weights, split_open_clip
 
-__all__ = ["Backbone", "Extractor", "load_backbone", "load_encoder"]
+__all__ = ["Backbone", "Extractor", "load_backbone", "load_encoder", "load_layers"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,6 +221,52 @@ def load_encoder(name: str, weights: Weights, size_px: int, seed: int = 0) -> Ex
         network = _ClipImages(model)
     network = network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
     return Extractor(f"{name}:features:{weights.key}:{size_px}px", network, size_px, mean, std)
+
+
+class _Layers(nn.Module):
+    """The pooled output of a hidden stage beside the network's own features."""
+
+    def __init__(self, stages: list[nn.Module]) -> None:
+        super().__init__()
+        self.lower, self.upper = nn.Sequential(*stages[:-2]), nn.Sequential(*stages[-2:])
+
+    def forward(self, images: Tensor) -> Tensor:
+        hidden = self.lower(images)
+        return torch.cat([hidden.mean(dim=(2, 3)), self.upper(hidden).flatten(1)], dim=1)
+
+
+def load_layers(
+    name: str, weights: Weights, size_px: int, hidden: bool = True, seed: int = 0
+) -> tuple[Extractor, tuple[int, ...]]:
+    """A frozen network's features, with those of its third stage from the end before them where its family is known.
+
+    Parameters
+    ----------
+    name, weights, size_px, seed : as in ``load_encoder``.
+    hidden : whether to look at the hidden stage at all.
+
+    Returns
+    -------
+    Extractor of features (n, d), and the widths of the layers that make up d.
+
+    Raises
+    ------
+    InputError : as in ``load_encoder``.
+
+    >>> from twofold.weights import resolve_weights
+    >>> name = "tf_efficientnet_lite0"
+    >>> load_layers(name, resolve_weights(name, "random"), size_px=32)[1]
+    (192, 1280)
+    """
+    encoder = load_encoder(name, weights, size_px, seed)
+    stages = _stages(encoder.network) if hidden and split_open_clip(name) is None else []
+    with torch.no_grad():
+        width = encoder(torch.zeros(1, 3, size_px, size_px, dtype=torch.uint8)).shape[1]
+        if len(stages) < 4:
+            return encoder, (width,)
+        layers = replace(encoder, network=_Layers(stages).eval(), key=encoder.key.replace(":features:", ":layers:"))
+        total = layers(torch.zeros(1, 3, size_px, size_px, dtype=torch.uint8)).shape[1]
+    return layers, (total - width, width)
 
 
 def _clip_model(clip: tuple[str, str], weights: Weights, size_px: int, seed: int) -> tuple[nn.Module, tuple, tuple]:

@@ -74,6 +74,9 @@ class RunConfig:
     source_neighbors: int  # of source_knn and msc
     target_neighbors: int  # of target_only
     msc_temperature: float
+    kept_share: float  # of the target, by pooled_gaussian
+    source_weight: float  # of a source picture in the pooled covariance
+    hidden_layer: bool  # pooled_gaussian looks at a hidden layer beside the last
 
     @property
     def oracle(self) -> bool:
@@ -183,6 +186,16 @@ def configure(
     if values["one_class"] == "frozen" and values["alignment"] != "none":
         raise InputError(
             f"wanted alignment none with one_class frozen, got {values['alignment']!r}; nothing is trained that could align"
+        )
+    pooled = values["one_class"] == "frozen" and values["frozen_score"] == "pooled_gaussian"
+    if not pooled and (values["selection"] == "trimmed" or values["features"] == "both"):
+        raise InputError(
+            f"wanted frozen_score pooled_gaussian with selection trimmed or features both, got {values['frozen_score']!r}; "
+            "choose others, or --method pooled_gaussian"
+        )
+    if pooled and values["selection"] not in ("trimmed", "all", "oracle"):
+        raise InputError(
+            f"wanted selection trimmed, all or oracle with pooled_gaussian, got {values['selection']!r}; choose one"
         )
     if values["one_class_on"] == "target_normals" and values["alignment"] != "none":
         raise InputError(

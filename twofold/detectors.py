@@ -14,10 +14,11 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.nn import functional
 
-from twofold.backbones import Backbone, Extractor, load_backbone, load_encoder
+from twofold.backbones import Backbone, Extractor, load_backbone, load_encoder, load_layers
 from twofold.config import RunConfig
 from twofold.embeddings import EmbeddingCache
 from twofold.errors import InputError
+from twofold.gaussians import fit_pooled
 from twofold.neighbors import knn_distance
 from twofold.objectives import center_distance
 from twofold.selection import select
@@ -38,6 +39,7 @@ class Fitted:
     features_before: Tensor  # (n, d) before training
     scores: np.ndarray  # (n,)
     seconds: dict[str, float]
+    kept: np.ndarray | None = None  # (n,) target pictures that a frozen detector takes for normal
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -90,6 +92,8 @@ def fit(
     source = task.source_train
     if config.one_class_on == "target_normals":
         source = task.target_train.subset(np.flatnonzero(oracle_labels == 0))
+    if config.frozen_score == "pooled_gaussian" and not config.trains:
+        return _score_pooled(config, task, source, weights, device, cache, oracle_labels)
     if not config.trains:
         return _score_frozen(config, task, source, weights, device, cache)
 
@@ -187,3 +191,39 @@ def _score_frozen(
         scores = _knn(features, reference, k, task.target_test.rows_in(reference_view))
     seconds = {"encode": encoded - start, "train": 0.0, "score": time.perf_counter() - encoded}
     return Fitted(None, None, features, features, scores, seconds)
+
+
+def _score_pooled(
+    config: RunConfig,
+    task: Task,
+    source: View,
+    weights: dict[str, Weights],
+    device: torch.device,
+    cache: EmbeddingCache,
+    oracle_labels: np.ndarray | None,
+) -> Fitted:
+    """Trimmed Gaussians in the layers of frozen networks, seen at the encoder's size."""
+    start = time.perf_counter()
+    spaces: list[tuple[np.ndarray, ...]] = []  # (source, target, test) of each layer of each network
+    for role in ("encoder", "backbone"):
+        if config.features not in (role, "both"):
+            continue
+        name, seed = getattr(config, role), config.seed
+        extractor, widths = load_layers(name, weights[role], config.encoder_size_px, config.hidden_layer, seed)
+        extractor.network.to(device)
+        views = [view.embed(extractor, cache).numpy() for view in (source, task.target_train, task.target_test)]
+        edges = np.cumsum(widths)[:-1]
+        spaces += zip(*(np.split(features, edges, axis=1) for features in views), strict=True)
+    encoded = time.perf_counter()
+    of_source, of_target, of_test = zip(*spaces, strict=True)
+    kept = {"trimmed": None, "all": np.ones(len(task.target_train), bool)}.get(config.selection)
+    if config.selection == "oracle":
+        kept = oracle_labels == 0
+    fitted = fit_pooled(of_source, of_target, config.kept_share, config.source_weight, kept)
+    scores = fitted.anomaly_score(of_test)
+    own = task.target_test.rows_in(task.target_train)
+    if own is not None:  # a picture of the unlabelled target is judged by Gaussians fitted without it
+        scores = np.where(own >= 0, fitted.train_scores[own], scores)
+    features = torch.from_numpy(of_test[-1])
+    seconds = {"encode": encoded - start, "train": 0.0, "score": time.perf_counter() - encoded}
+    return Fitted(None, None, features, features, scores, seconds, fitted.kept)

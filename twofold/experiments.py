@@ -66,8 +66,9 @@ def _concepts(dataset: str, source: str, target: str) -> tuple[Domain, Domain]:
 def _used(config: RunConfig) -> dict[str, bool]:
     selects_in = config.aligns and (config.selection not in ("all", "oracle") or config.negatives == "sparse_tail")
     return {
-        "backbone": config.trains or config.features == "backbone",
-        "encoder": (selects_in and config.selection_space == "encoder") or (not config.trains and config.features == "encoder"),
+        "backbone": config.trains or config.features != "encoder",
+        "encoder": (selects_in and config.selection_space == "encoder")
+        or (not config.trains and config.features != "backbone"),
     }
 
 
@@ -116,6 +117,9 @@ def prepare(config: RunConfig, root: str | None = None, device: str = "auto") ->
         raise InputError(f"wanted n_clusters from 1 to the {n} target pictures, got {config.n_clusters}; lower it")
     fields = {**asdict(config), "recipe": RECIPE_VERSION, "split": task.split_hash, "pictures": task.pictures_hash}
     fields["device"] = where.type
+    if config.frozen_score != "pooled_gaussian":  # what a run never looks at does not make it another run
+        for field in ("kept_share", "source_weight", "hidden_layer"):
+            del fields[field]
     for role in ("backbone", "encoder"):  # the bytes count, not where they lie
         fields[f"{role}_weights"] = weights[role].key if role in weights else None
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
@@ -194,6 +198,8 @@ def run(
         }
         if training.selection is not None:
             result["dominant"] = selection_quality(training.selection.positive, task.target_train_labels)
+    if fitted.kept is not None:
+        result["dominant"] = selection_quality(fitted.kept, task.target_train_labels)
     result["seconds"] = {"total": time.perf_counter() - start, **fitted.seconds}
     result["config_hash"], result["split_hash"] = prepared.config_hash, task.split_hash
     for role, weights in prepared.weights.items():

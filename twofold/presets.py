@@ -12,11 +12,11 @@ CHOICES = {
     "one_class": ("dsvdd", "msc", "frozen"),
     "one_class_on": ("source", "target_normals"),
     "alignment": ("contrastive", "mmd", "grl", "none"),
-    "selection": ("kmeans", "gmm", "meanshift", "knn", "all", "oracle"),
+    "selection": ("kmeans", "gmm", "meanshift", "knn", "all", "oracle", "trimmed"),
     "selection_space": ("encoder", "backbone"),
     "negatives": ("non_dominant", "sparse_tail", "in_batch", "both"),
-    "features": ("encoder", "backbone"),
-    "frozen_score": ("source_mean", "source_knn", "target_knn"),
+    "features": ("encoder", "backbone", "both"),
+    "frozen_score": ("source_mean", "source_knn", "target_knn", "pooled_gaussian"),
     "center": ("fixed", "batch"),
 }
 
@@ -45,6 +45,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "density": {**_ALIGNED, "selection": "knn", "negatives": "sparse_tail"},
     "oracle": {**_ALIGNED, "selection": "oracle"},
     "in_domain": {**_AXES, "one_class_on": "target_normals"},
+    "pooled_gaussian": {**_FROZEN, "frozen_score": "pooled_gaussian", "selection": "trimmed", "features": "both"},
 }
 
 # what each pair of domains may be used for: choosing defaults, looking, or one confirmation after all choices are made
@@ -90,6 +91,9 @@ EMBEDDED = {
     "source_neighbors": 2,
     "target_neighbors": 7,
     "msc_temperature": 0.25,
+    "kept_share": 0.85,
+    "source_weight": 1.0,
+    "hidden_layer": True,
 }
 
 # preset -> its values, then what a data set changes
@@ -143,6 +147,8 @@ RANGES = {
     "dense_share": (0, 1, False),
     "sparse_share": (0, 1, False),
     "density_neighbors": (1, 10**6, True),
+    "kept_share": (0, 1, False),
+    "source_weight": (0, 1e6, True),
     "source_neighbors": (1, 10**6, True),
     "target_neighbors": (1, 10**6, True),
 }

@@ -1,0 +1,200 @@
+"""Trimmed Gaussians of the target, steadied by the source's spread: a detector without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.preprocessing import normalize
+
+from twofold.neighbors import knn_distance
+from twofold.presets import EMBEDDED
+
+__all__ = ["Gaussian", "PooledGaussian", "fit_gaussian", "fit_pooled"]
+
+FOLDS = 5  # no picture is judged by a Gaussian that it helped to fit
+ROUNDS = 2  # of judging and keeping; more change nothing
+CORE_NEIGHBORS = 5  # of the density that makes the first guess
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian:
+    """A Gaussian of shrunk covariance by its principal axes: ``variances`` along ``axes``, ``floor`` everywhere else."""
+
+    mean: np.ndarray  # (d,)
+    axes: np.ndarray  # (d, k)
+    variances: np.ndarray  # (k,)
+    floor: float
+    shrinkage: float
+
+    def distance(self, features: np.ndarray) -> np.ndarray:
+        r"""Squared Mahalanobis distance :math:`(x-\mu)^\top \Sigma^{-1} (x-\mu)` of (n, d) features, (n,) >= 0."""
+        centred = features - self.mean
+        along = centred @ self.axes
+        rest = (centred**2).sum(axis=1) - (along**2).sum(axis=1)
+        return (along**2 / self.variances).sum(axis=1) + np.maximum(rest, 0) / self.floor
+
+
+def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray) -> Gaussian:
+    r"""Gaussian of given mean and of the weighted scatter of deviations, shrunk towards a sphere.
+
+    .. math:: \Sigma = (1 - \rho) S + \rho \, \tfrac{\operatorname{tr} S}{d} I, \qquad
+       S = \tfrac{1}{\sum_i w_i} \sum_i w_i \, u_i u_i^\top
+
+    Parameters
+    ----------
+    mean : (d,)
+    deviations : (n, d) rows :math:`u_i`, each already measured from the mean of its own kind.
+    weights : (n,) >= 0, not all zero.
+
+    Returns
+    -------
+    Gaussian; ``shrinkage`` in [0.001, 1].
+
+    Source
+    ------
+    Ledoit & Wolf 2004, Lemma 3.4. Deviations: weights enter the sample size as (sum w)^2 / sum w^2; a floor of 0.001 on
+    the shrinkage keeps the inverse finite where rows are alike.
+
+    >>> fit_gaussian(np.zeros(2), np.array([[1.0, 0.0], [-1.0, 0.0]]), np.ones(2)).shrinkage
+    0.001
+    """
+    n, d = deviations.shape
+    total = weights.sum()
+    rows = deviations * np.sqrt(weights / total)[:, None]
+    if n < d:  # the smaller of the two products has the same spectrum
+        variances, left = np.linalg.eigh(rows @ rows.T)
+        kept = variances > 1e-10 * max(variances[-1], 1e-30)
+        variances = variances[kept]
+        axes = rows.T @ left[:, kept] / np.sqrt(variances)
+    else:
+        variances, axes = np.linalg.eigh(rows.T @ rows)
+        kept = variances > 1e-10 * max(variances[-1], 1e-30)
+        variances, axes = variances[kept], axes[:, kept]
+    level = max(variances.sum() / d, 1e-12)
+    squares = (variances**2).sum()
+    noise = (weights * (deviations**2).sum(axis=1) ** 2).sum() / total - squares
+    noise /= total**2 / (weights**2).sum()
+    shrinkage = float(np.clip(noise / max(squares - d * level**2, 1e-30), 1e-3, 1))
+    return Gaussian(mean, axes, (1 - shrinkage) * variances + shrinkage * level, shrinkage * level, shrinkage)
+
+
+def _fit(source: np.ndarray, target: np.ndarray, kept: np.ndarray, source_weight: float) -> Gaussian:
+    """The kept target's mean, with the scatter of the kept target and of the source about their own means."""
+    mean = target[kept].mean(axis=0)
+    deviations, weights = target[kept] - mean, np.ones(int(kept.sum()))
+    if source_weight > 0:
+        deviations = np.concatenate([deviations, source - source.mean(axis=0)])
+        weights = np.concatenate([weights, np.full(len(source), source_weight)])
+    return fit_gaussian(mean, deviations, weights)
+
+
+def _cross_fitted(
+    source: np.ndarray, target: np.ndarray, kept: np.ndarray, source_weight: float, fold: np.ndarray
+) -> np.ndarray:
+    """(n,) distance of each target picture to the Gaussian of the other folds' kept pictures."""
+    distance = np.zeros(len(target))
+    for number in np.unique(fold):
+        held = fold == number
+        others = kept & ~held
+        distance[held] = _fit(source, target, others if others.any() else kept, source_weight).distance(target[held])
+    return distance
+
+
+def _lowest(scores: np.ndarray, share: float) -> np.ndarray:
+    mask = np.zeros(len(scores), bool)
+    mask[np.argsort(scores, kind="stable")[: max(2, round(share * len(scores)))]] = True
+    return mask
+
+
+@dataclass(frozen=True, eq=False)
+class PooledGaussian:
+    """A fitted detector: one Gaussian a feature space, and the scale on which their distances add up."""
+
+    gaussians: list[Gaussian]
+    scales: list[tuple[float, float]]  # median and interquartile range of held-out distances of the kept
+    kept: np.ndarray  # (n,) bool, target pictures taken for normal
+    train_scores: np.ndarray  # (n,) held-out anomaly scores of the target pictures themselves
+
+    def anomaly_score(self, spaces: Sequence[np.ndarray]) -> np.ndarray:
+        """(n,) mean over spaces of the standardised distance; higher is more anomalous, 0 is a usual normal picture."""
+        distances = [gaussian.distance(normalize(x)) for gaussian, x in zip(self.gaussians, spaces, strict=True)]
+        return _fused(distances, self.scales)
+
+
+def _scale(distances: np.ndarray) -> tuple[float, float]:
+    low, middle, high = np.percentile(distances, [25, 50, 75])
+    return float(middle), float(max(high - low, 1e-12))
+
+
+def _fused(distances: Sequence[np.ndarray], scales: Sequence[tuple[float, float]]) -> np.ndarray:
+    return np.mean([(d - middle) / width for d, (middle, width) in zip(distances, scales, strict=True)], axis=0)
+
+
+def fit_pooled(
+    source_spaces: Sequence[np.ndarray],
+    target_spaces: Sequence[np.ndarray],
+    kept_share: float = EMBEDDED["kept_share"],
+    source_weight: float = EMBEDDED["source_weight"],
+    kept: np.ndarray | None = None,
+) -> PooledGaussian:
+    r"""Find the normal part of an unlabelled target and describe it by one Gaussian a feature space.
+
+    The mean is the kept target's, the covariance pools the kept target and the source, each about its own mean: the
+    source says how normal pictures vary, the target where they are. Every round each picture is judged by Gaussians
+    fitted without it, and the share with the largest distances is put aside.
+
+    .. math:: s(x) = \tfrac{1}{L} \sum_{l=1}^{L} \frac{d_l(x) - \operatorname{med} d_l}{\operatorname{iqr} d_l}, \qquad
+       d_l(x) = (\phi_l(x) - \mu_l^t)^\top \Sigma_l^{-1} (\phi_l(x) - \mu_l^t)
+
+    Parameters
+    ----------
+    source_spaces : of each space (n_source, d_l) features of normal source pictures; L2-normalised here.
+    target_spaces : of each space (n, d_l) features of unlabelled target pictures, n >= 2; L2-normalised here.
+    kept_share : of the target that is taken for normal.
+    source_weight : of a source picture in the covariance, against 1 of a target picture; 0 leaves the source out.
+    kept : (n,) bool, the normals where they are known (oracle) or all; None finds them.
+
+    Returns
+    -------
+    PooledGaussian.
+
+    Raises
+    ------
+    ValueError : fewer than two target pictures, or spaces that do not belong together.
+
+    Source
+    ------
+    Ours; trimming as in the minimum covariance determinant (Rousseeuw 1984), with held-out distances, since a Gaussian
+    of fewer pictures than dimensions is as near to its outliers as to its inliers.
+
+    >>> rng = np.random.default_rng(0)
+    >>> target = np.concatenate([rng.normal(size=(45, 8)) + 5, rng.normal(size=(5, 8)) - 5])
+    >>> fitted = fit_pooled([rng.normal(size=(60, 8)) + 3], [target])
+    >>> bool(fitted.kept[45:].any()), bool((fitted.train_scores[45:] > fitted.train_scores[:45].max()).all())
+    (False, True)
+    """
+    n = len(target_spaces[0])
+    if n < 2 or len(source_spaces) != len(target_spaces) or any(len(space) != n for space in target_spaces):
+        raise ValueError(
+            f"target_spaces must hold the same 2 or more pictures as often as source_spaces, got "
+            f"{[len(space) for space in target_spaces]} against {len(source_spaces)} source spaces; embed both alike"
+        )
+    source_spaces = [normalize(np.asarray(space, np.float64)) for space in source_spaces]
+    target_spaces = [normalize(np.asarray(space, np.float64)) for space in target_spaces]
+    fold = np.random.default_rng(0).permutation(n) % FOLDS
+
+    def held_out(kept: np.ndarray) -> tuple[list[np.ndarray], list[tuple[float, float]]]:
+        pairs = zip(source_spaces, target_spaces, strict=True)
+        distances = [_cross_fitted(source, target, kept, source_weight, fold) for source, target in pairs]
+        return distances, [_scale(d[kept]) for d in distances]
+
+    if kept is None:
+        joined = np.concatenate(target_spaces, axis=1)
+        kept = _lowest(knn_distance(joined, joined, CORE_NEIGHBORS, own=np.arange(n)), kept_share)
+        for _ in range(ROUNDS):
+            kept = _lowest(_fused(*held_out(kept)), kept_share)
+    distances, scales = held_out(kept)
+    gaussians = [_fit(s, t, kept, source_weight) for s, t in zip(source_spaces, target_spaces, strict=True)]
+    return PooledGaussian(gaussians, scales, kept, _fused(distances, scales))

@@ -53,6 +53,7 @@ _HOMES = {
     "as_frame": "statistics",
     "above": "statistics",
     "check_claims": "published",
+    "PAIRS": "presets",
     "Study": "studies",
     "check_answer": "studies",
 }

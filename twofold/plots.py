@@ -45,10 +45,18 @@ METHOD_COLORS = {
     "density": "#CC79A7",
     "oracle": "#000000",
     "in_domain": "#56B4E9",
+    "pooled_gaussian": "#7A1FA2",
 }
 METHOD_MARKERS = {
     **{"source_only": "o", "target_only": "s", "align_all": "X", "twofold": "^", "density": "D", "oracle": "*"},
-    **{"in_domain": "P", "cluster_backbone": "v", "zero_shot": "<", "source_knn": ">", "random_init": "."},
+    **{
+        "in_domain": "P",
+        "cluster_backbone": "v",
+        "zero_shot": "<",
+        "source_knn": ">",
+        "random_init": ".",
+        "pooled_gaussian": "h",
+    },
 }
 METHOD_WORDS = {
     "random_init": "random network",
@@ -62,6 +70,7 @@ METHOD_WORDS = {
     "density": "align the dense part (ours)",
     "oracle": "oracle",
     "in_domain": "trained on the target's normals",
+    "pooled_gaussian": "pooled Gaussians (ours, no training)",
 }
 
 

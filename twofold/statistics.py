@@ -10,7 +10,7 @@ import pandas as pd
 
 from twofold.presets import METHODS, RECIPE_VERSION
 
-__all__ = ["above", "as_frame", "collect"]
+__all__ = ["above", "as_frame", "collect", "gap_closed"]
 
 PAIR = ["dataset", "source", "target"]
 PROTOCOL = ["preset", "anomaly_classes", "transductive", "paired"]
@@ -125,3 +125,39 @@ def above(frame: pd.DataFrame, method: str, control: str, n_boot: int = 10_000, 
         "high": float(high),
         "verdict": verdict,
     }
+
+
+def gap_closed(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle: str) -> tuple[pd.DataFrame, dict[str, float]]:
+    """How much of the way from the best control to its own oracle a method goes, pair by pair and over all.
+
+    Parameters
+    ----------
+    frame : from ``as_frame``, one ratio, without collapsed runs of these methods.
+    method : a name in its ``method`` column.
+    controls : the best of them is taken in each pair.
+    oracle : the same method with the true target normals and nothing else changed.
+
+    Returns
+    -------
+    A row a pair (best control, its mean, the method's, the oracle's, gain, gap; points of AUROC) and the whole: mean_gain
+    and worst_gain over all pairs, and closed, the sum of gains over the sum of gaps, in which a pair whose gap is below one
+    point has no part; NaN where no pair is left.
+
+    Raises
+    ------
+    ValueError : a method that the frame does not hold.
+    """
+    missing = {method, oracle, *controls} - set(frame["method"])
+    if missing:
+        raise ValueError(
+            f"frame must hold {', '.join(sorted(missing))}, got {', '.join(frame['method'].unique())}; run them first"
+        )
+    means = frame.groupby([*PAIR, "method", "normal"])["auroc"].mean().groupby([*PAIR, "method"]).mean().unstack("method")
+    best = means[list(controls)].idxmax(axis=1)
+    table = pd.DataFrame({"best_control": best, "control": means[list(controls)].max(axis=1)})
+    table["method"], table["oracle"] = means[method], means[oracle]
+    table["gain"], table["gap"] = table["method"] - table["control"], table["oracle"] - table["control"]
+    wide = table[table["gap"] >= 1]
+    closed = float(wide["gain"].sum() / wide["gap"].sum()) if len(wide) else float("nan")
+    whole = {"mean_gain": float(table["gain"].mean()), "worst_gain": float(table["gain"].min()), "closed": closed}
+    return table.reset_index(), whole

@@ -1,0 +1,90 @@
+"""The pooled Gaussian: closed forms, an independent reference, laws, and what trimming owes to held-out distances."""
+
+import numpy as np
+import pytest
+from sklearn.covariance import ledoit_wolf
+from sklearn.metrics import roc_auc_score
+
+from twofold.gaussians import fit_gaussian, fit_pooled
+
+
+def scene(n_anomalous=10, n=100, d=40, seed=0):
+    """Source and target normals that share their spread, and anomalies elsewhere: source, target, labels."""
+    rng = np.random.default_rng(seed)
+    spread = rng.normal(size=(d, d)) / np.sqrt(d)
+    source = rng.normal(size=(150, d)) @ spread + 6
+    normal = rng.normal(size=(n - n_anomalous, d)) @ spread + rng.normal(size=d) + 6
+    anomalous = rng.normal(size=(n_anomalous, d)) @ spread + 2.5 * rng.normal(size=d) + 6
+    return source, np.concatenate([normal, anomalous]), np.repeat([0, 1], [n - n_anomalous, n_anomalous])
+
+
+@pytest.mark.parametrize(("n", "d"), [(30, 80), (80, 30)])
+def test_the_covariance_is_ledoit_and_wolf_s_in_both_shapes(n, d):
+    rows = np.random.default_rng(0).normal(size=(n, d)) * np.linspace(0.5, 3, d)
+    rows -= rows.mean(axis=0)
+    covariance, shrinkage = ledoit_wolf(rows, assume_centered=True)
+    fitted = fit_gaussian(np.zeros(d), rows, np.ones(n))
+    assert fitted.shrinkage == pytest.approx(shrinkage, rel=1e-6)
+    x = np.random.default_rng(1).normal(size=(5, d))
+    expected = np.einsum("ij,jk,ik->i", x, np.linalg.inv(covariance), x)
+    np.testing.assert_allclose(fitted.distance(x), expected, rtol=1e-6)
+
+
+def test_a_whole_weight_is_the_same_as_a_repeated_row():
+    rows = np.random.default_rng(0).normal(size=(12, 5))
+    twice = fit_gaussian(np.zeros(5), rows, np.full(12, 2.0))
+    once = fit_gaussian(np.zeros(5), rows, np.ones(12))
+    np.testing.assert_allclose(twice.distance(rows), once.distance(rows))
+
+
+def test_the_distance_is_zero_at_the_mean_and_grows_away_from_it():
+    rows = np.random.default_rng(0).normal(size=(20, 6))
+    fitted = fit_gaussian(np.full(6, 3.0), rows, np.ones(20))
+    away = np.full(6, 3.0) + np.outer([0, 1, 2], np.ones(6))
+    first, second, third = fitted.distance(away)
+    assert first == pytest.approx(0)
+    assert third == pytest.approx(4 * second)
+
+
+def test_trimming_finds_the_anomalies_that_in_sample_distances_hide():
+    source, target, labels = scene()
+    fitted = fit_pooled([source], [target])
+    assert fitted.kept.sum() == 85
+    assert labels[fitted.kept].mean() < 0.03
+    assert roc_auc_score(labels, fitted.train_scores) > 0.95
+
+
+def test_more_than_one_space_is_the_mean_of_their_scores():
+    source, target, _ = scene()
+    one = fit_pooled([source], [target])
+    two = fit_pooled([source, source], [target, target])
+    np.testing.assert_allclose(two.anomaly_score([target, target]), one.anomaly_score([target]))
+
+
+def test_the_score_ignores_where_the_source_is_but_not_how_it_varies():
+    source, target, labels = scene()
+    from sklearn.preprocessing import normalize
+
+    kept = labels == 0
+    here = fit_pooled([source], [target], kept=kept).anomaly_score([target])
+    left_out = fit_pooled([source], [target], source_weight=0.0, kept=kept).anomaly_score([target])
+    alone = fit_pooled([normalize(target)], [target], source_weight=0.0, kept=kept).anomaly_score([target])
+    assert not np.allclose(here, left_out)
+    np.testing.assert_array_equal(left_out, alone)
+
+
+def test_the_order_of_the_source_and_the_length_of_features_do_not_matter():
+    source, target, _ = scene()
+    first = fit_pooled([source], [target]).anomaly_score([target])
+    np.testing.assert_allclose(fit_pooled([source[::-1] * 7], [target]).anomaly_score([target * 3]), first, rtol=1e-6)
+
+
+def test_twenty_pictures_and_equal_pictures_are_enough():
+    source, target, _ = scene(n_anomalous=2, n=20)
+    assert np.isfinite(fit_pooled([source], [target]).anomaly_score([target])).all()
+    assert np.isfinite(fit_pooled([np.ones((4, 3))], [np.ones((3, 3))]).anomaly_score([np.ones((2, 3))])).all()
+
+
+def test_spaces_that_do_not_belong_together_are_refused():
+    with pytest.raises(ValueError, match="the same 2 or more pictures"):
+        fit_pooled([np.ones((4, 3))], [np.ones((3, 3)), np.ones((2, 3))])

@@ -4,9 +4,11 @@ import pandas as pd
 import pytest
 
 from twofold.errors import InputError
-from twofold.published import published
-from twofold.tables import beside_published
+from twofold.published import check_claims, published
+from twofold.tables import beside_published, claim_lines, class_means, per_class_table, printed_classes, standing, steps
 
+SCORES = {"source_only": (50.0, 60.0, 40.0), "twofold": (80.0, 85.0, 90.0), "align_all": (55.0, 50.0, 45.0)}
+PLAIN = {"preset": "embedded", "anomaly_classes": None, "transductive": False, "paired": False, "anomaly_ratio": 0.1}
 DIGITS = {"dataset": "digits", "source": "type", "target": "optdigits"}
 
 
@@ -18,6 +20,18 @@ def collected(*rows, pair=DIGITS):
         for method, mean, n_collapsed in rows
     ]
     return pd.DataFrame(table).astype({"mean": object, "std_seeds": object})
+
+
+def runs(scores=SCORES, seeds=(0, 1), collapsed=(), **fields):
+    """As ``as_frame`` has them: a class a score, every later seed two points better."""
+    rows = [
+        {**DIGITS, **PLAIN, "method": method, "normal": str(i), "seed": seed, "auroc": score + 2 * seed, **fields}
+        | {"collapsed": (method, i, seed) in collapsed}
+        for method, values in scores.items()
+        for i, score in enumerate(values)
+        for seed in seeds
+    ]
+    return pd.DataFrame(rows)
 
 
 def row_of(table, method):
@@ -74,3 +88,75 @@ def test_pairs_and_single_rows_are_wanted():
         beside_published(collected(("twofold", 80.0, 0)).drop(columns="source"), published("table4"))
     with pytest.raises(InputError, match="wanted one row a method"):
         beside_published(collected(("twofold", 80.0, 0), ("twofold", 70.0, 0)), published("table4"))
+
+
+def test_an_empty_collection_quotes_every_block():
+    table = beside_published(collected(("twofold", 80.0, 0)).iloc[:0], published("table8"))
+    assert set(table["ours"]) == {"quoted only"}
+    assert len(table) == len(published("table8"))
+
+
+def test_classes_stand_in_rows_and_methods_in_the_order_asked_for():
+    wide = class_means(runs(), ["twofold", "source_only", "oracle"])
+    assert wide.columns.tolist() == ["twofold", "source_only"]  # oracle was not run
+    assert wide["source_only"].tolist() == [51.0, 61.0, 41.0]  # over seeds: half of 0 and 2 more
+
+
+def test_a_collapsed_class_has_no_number_and_its_average_none_either():
+    frame = runs(collapsed=[("twofold", 1, 0)])
+    assert class_means(frame, ["twofold"])["twofold"].isna().tolist() == [False, True, False]
+    cells = per_class_table(frame, ["twofold"])["twofold"].tolist()
+    assert cells == ["81.0", "1/2 collapsed", "91.0", "1/6 collapsed", "", ""]
+
+
+def test_spreads_below_a_table_are_over_classes_ddof_0_and_over_seeds_ddof_1():
+    table = per_class_table(runs(), ["source_only"]).set_index("normal class")["source_only"]
+    assert table["avg"] == "51.0"
+    assert table["std over classes"] == "8.2"  # sqrt((0 + 100 + 100) / 3)
+    assert table["std over seeds"] == "1.4"  # seeds' averages 50 and 52: 2 / sqrt(2)
+    assert per_class_table(runs(seeds=(0,)), ["source_only"])["source_only"].iloc[-1] == ""
+
+
+def test_printed_classes_are_those_of_the_table_without_its_averages():
+    quoted = published("table2")
+    wide = printed_classes(quoted)
+    assert wide.shape == (12, 5)
+    means = quoted[quoted["normal"] == "mean"].set_index("method")["auroc"]
+    assert (wide.mean() - means).abs().max() < 0.01
+
+
+def test_standing_orders_by_mean_and_says_what_is_undecided():
+    lines = standing(runs(), ["source_only", "align_all", "twofold"])
+    assert [line.split(":")[0] for line in lines] == ["1. twofold", "2. source_only", "3. align_all"]
+    assert "to twofold -35.0 points" in lines[1]
+    assert lines[2].endswith("(undecided)")
+
+
+def test_standing_puts_what_collapsed_last_and_gives_one_class_no_interval():
+    lines = standing(runs(collapsed=[("twofold", 0, 0)]), list(SCORES))
+    assert lines[-1].startswith("3. twofold: 1/6 collapsed")
+    one = standing(runs({method: values[:1] for method, values in SCORES.items()}), list(SCORES))
+    assert "one class, which is no interval" in one[1]
+    assert "[" not in one[1]
+
+
+def test_a_ladder_holds_is_reversed_or_undecided_step_by_step():
+    verdicts = [line.split(":")[0] for line in steps(runs(), ["source_only", "align_all", "twofold", "source_only"])]
+    assert verdicts == ["undecided", "holds", "reversed"]
+
+
+def test_claims_in_words_say_holds_only_with_several_classes():
+    (line,) = claim_lines(check_claims(runs(), "table1"), 3)
+    assert line.startswith("holds: ")
+    assert "; ours +35.0 [" in line
+    (line,) = claim_lines(check_claims(runs(), "table1"), 1)
+    assert line.startswith("one class: ")
+    (line,) = claim_lines(check_claims(runs({"twofold": (80.0,)}), "table1"), 1)
+    assert line.startswith("not run: ")
+
+
+def test_ratios_and_pairs_are_not_averaged():
+    two = pd.concat([runs(), runs(anomaly_ratio=0.3)])
+    for table in (class_means, per_class_table, standing, steps):
+        with pytest.raises(InputError, match="wanted runs of one anomaly_ratio"):
+            table(two, ["source_only", "twofold"])

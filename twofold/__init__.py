@@ -26,7 +26,8 @@ experiments     one run from its configuration to its result
 store, sweeps   many runs, never computed twice
 statistics      means, spreads, and when a method is above another
 published       the paper's tables, and its claims held against runs
-reports, tables, plots  words, tables and figures
+reports, tables  words, tables as the paper prints them
+plots, charts   figures
 studies         a notebook's parameters, runs and files
 reproduce       every notebook headless, with its manifest
 cli             the command line

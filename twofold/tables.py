@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 
 from twofold.errors import InputError
 from twofold.published import BLOCKS
-from twofold.statistics import PAIR
+from twofold.reports import with_spread
+from twofold.statistics import PAIR, above
 
-__all__ = ["beside_published"]
+__all__ = [
+    "beside_published",
+    "claim_lines",
+    "class_means",
+    "pair_name",
+    "per_class_table",
+    "printed_classes",
+    "standing",
+    "steps",
+]
 
 QUOTED_ONLY = "quoted only"
 
@@ -55,14 +67,11 @@ def _difference(ours: dict[str, dict[str, Any]], method: str, row: dict[str, Any
 
 def _measured(row: dict[str, Any] | None) -> dict[str, str]:
     """Ours of one method as texts; a collapsed group says so in place of its mean."""
-    words = dict.fromkeys(["ours", "std over classes", "std over seeds", "n"], "")
+    fields = {"ours": "mean", "std over classes": "std_classes", "std over seeds": "std_seeds"}
     if row is None:
-        return {**words, "ours": QUOTED_ONLY}
-    words["n"] = f"{row['n_classes']} x {row['n_seeds']}"
-    if row["n_collapsed"]:
-        return {**words, "ours": f"{row['n_collapsed']}/{row['n_runs']} collapsed"}
-    numbers = {"ours": row["mean"], "std over classes": row["std_classes"], "std over seeds": row["std_seeds"]}
-    return {**words, **{name: "" if number is None else f"{number:.1f}" for name, number in numbers.items()}}
+        return {**dict.fromkeys([*fields, "n"], ""), "ours": QUOTED_ONLY}
+    n = f"{row['n_classes']} x {row['n_seeds']}"
+    return {**{name: _cell(row, field) for name, field in fields.items()}, "n": n}
 
 
 def beside_published(collected: pd.DataFrame, quoted: pd.DataFrame) -> pd.DataFrame:
@@ -72,7 +81,7 @@ def beside_published(collected: pd.DataFrame, quoted: pd.DataFrame) -> pd.DataFr
     ----------
     collected : from ``statistics.collect`` with ``by=["dataset", "source", "target", "method"]``, one row a pair and method.
     quoted : from ``published.published``; where none of its blocks is the measured pair, one block alone, which the pair
-        then stands in for. Rows of classes are passed over.
+        then stands in for. Rows of classes are passed over. With no row in ``collected`` every block is quoted alone.
 
     Returns
     -------
@@ -94,10 +103,10 @@ def beside_published(collected: pd.DataFrame, quoted: pd.DataFrame) -> pd.DataFr
     if not {*PAIR, "method"} <= set(collected.columns):
         raise InputError(f"wanted columns {', '.join(PAIR)} and method, got {list(collected.columns)}; collect by them")
     rows = []
-    for pair, group in collected.groupby(PAIR, sort=False):
+    groups = [(pair, group, _block(pair, quoted)) for pair, group in collected.groupby(PAIR, sort=False)]
+    for pair, group, block in groups or [(None, collected, block) for block in dict.fromkeys(quoted["block"])]:
         if group["method"].duplicated().any():
             raise InputError(f"wanted one row a method on {pair_name(pair)}, got several; select one ratio and preset")
-        block = _block(pair, quoted)
         means = quoted[(quoted["block"] == block) & (quoted["normal"] == "mean")]
         printed = {row["method"]: row for row in means.to_dict("records")}
         ours = {row["method"]: row for row in group.astype(object).where(group.notna(), None).to_dict("records")}
@@ -108,3 +117,171 @@ def beside_published(collected: pd.DataFrame, quoted: pd.DataFrame) -> pd.DataFr
             row["difference"] = _difference(ours, method, printed.get(method))
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _one_task(frame: pd.DataFrame) -> None:
+    for field in (*PAIR, "anomaly_ratio"):
+        if frame[field].nunique() > 1:
+            raise InputError(f"wanted runs of one {field}, got {list(frame[field].unique())}; select one of them")
+
+
+def class_means(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
+    """AUROC of each class, the mean over its seeds, as numbers to draw.
+
+    Parameters
+    ----------
+    frame : from ``statistics.as_frame``, one pair of domains and one share of anomalies.
+    methods : columns, in this order; what was not run is left out.
+
+    Returns
+    -------
+    Classes in rows, in percent; NaN where a run of the class collapsed.
+
+    Raises
+    ------
+    InputError : several pairs or ratios.
+    """
+    _one_task(frame)
+    means = frame.groupby(["normal", "method"], sort=False).agg(auroc=("auroc", "mean"), collapsed=("collapsed", "any"))
+    wide = means["auroc"].where(~means["collapsed"]).unstack("method").sort_index()
+    return wide[[method for method in methods if method in wide]]
+
+
+def printed_classes(quoted: pd.DataFrame) -> pd.DataFrame:
+    """The paper's classes in rows, its methods in columns, as numbers to draw.
+
+    Parameters
+    ----------
+    quoted : one block of ``published.published``.
+
+    >>> from twofold.published import published
+    >>> printed_classes(published("table2")).loc["car", ["source_only", "twofold"]].tolist()
+    [78.65, 62.76]
+    """
+    rows = quoted[quoted["normal"] != "mean"]
+    return rows.pivot(index="normal", columns="method", values="auroc")[list(dict.fromkeys(rows["method"]))]
+
+
+def per_class_table(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
+    """Classes in rows and methods in columns, as the paper prints its Tables 1 to 3.
+
+    Parameters
+    ----------
+    frame, methods : as in ``class_means``.
+
+    Returns
+    -------
+    Texts: percent, or ``k/n collapsed``; the last rows are avg, std over classes (ddof 0, of the rows above) and std over
+    seeds (ddof 1, of the seeds' averages; empty for one seed).
+
+    Raises
+    ------
+    InputError : several pairs or ratios.
+    """
+    wide = class_means(frame, methods)
+    table = {"normal class": [*wide.index, "avg", "std over classes", "std over seeds"]}
+    for method in wide:
+        rows = frame[frame["method"] == method]
+        classes = [_summary(rows[rows["normal"] == name]) for name in wide.index]
+        every = _summary(rows)
+        cells = [("mean", told) for told in [*classes, every]] + [("std_classes", every), ("std_seeds", every)]
+        table[method] = [_cell(told, field) for field, told in cells]
+    return pd.DataFrame(table)
+
+
+def _cell(told: dict[str, Any], field: str) -> str:
+    """A mean, or how many runs collapsed; a spread, or nothing."""
+    if told["n_collapsed"]:
+        return f"{told['n_collapsed']}/{told['n_runs']} collapsed" if field == "mean" else ""
+    return "" if pd.isna(told[field]) else f"{told[field]:.1f}"
+
+
+def _summary(rows: pd.DataFrame) -> dict[str, Any]:
+    """Mean and spreads of one method's runs, as ``reports.with_spread`` takes them."""
+    per_class, per_seed = (rows.groupby(field)["auroc"].mean() for field in ("normal", "seed"))
+    return {
+        "mean": per_class.mean(),
+        "std_classes": per_class.std(ddof=0),
+        "std_seeds": per_seed.std(ddof=1),
+        "n_collapsed": int(rows["collapsed"].sum()),
+        "n_runs": len(rows),
+    }
+
+
+def _distance(frame: pd.DataFrame, method: str, control: str) -> tuple[str, str]:
+    """The verdict on a difference, and the difference in words; one class has no interval."""
+    found = above(frame, method, control)
+    if found["verdict"] == "collapsed":
+        return "collapsed", "no difference, a run collapsed"
+    if frame.loc[frame["method"].isin([method, control]), "normal"].nunique() < 2:
+        return "one class", f"{found['difference']:+.1f} points on one class, which is no interval"
+    return found["verdict"], f"{found['difference']:+.1f} points [{found['low']:+.1f}, {found['high']:+.1f}]"
+
+
+def standing(frame: pd.DataFrame, methods: Sequence[str]) -> list[str]:
+    """Methods from best to worst, each with its spreads and its distance to the one before it: computed sentences.
+
+    Parameters
+    ----------
+    frame, methods : as in ``class_means``.
+
+    Returns
+    -------
+    A line a method; collapsed ones come last. A distance whose 95 % interval (bootstrap over classes) holds 0 is undecided.
+
+    Raises
+    ------
+    InputError : several pairs or ratios.
+    """
+    _one_task(frame)
+    told = {method: _summary(frame[frame["method"] == method]) for method in methods if method in set(frame["method"])}
+    order = sorted(told, key=lambda method: (told[method]["n_collapsed"] > 0, -told[method]["mean"]))
+    lines = [f"1. {order[0]}: {with_spread(told[order[0]])}"]
+    for place, (better, method) in enumerate(pairwise(order), start=2):
+        verdict, words = _distance(frame, method, better)
+        mark = " (undecided)" if verdict == "undecided" else ""
+        lines.append(f"{place}. {method}: {with_spread(told[method])}; to {better} {words}{mark}")
+    return lines
+
+
+def steps(frame: pd.DataFrame, ladder: Sequence[str]) -> list[str]:
+    """Whether each method of a ladder is above the one before it: computed sentences.
+
+    Parameters
+    ----------
+    frame : as in ``class_means``.
+    ladder : methods, each promised to be above the one before.
+
+    Returns
+    -------
+    A line a step: holds, reversed, undecided, collapsed or one class.
+
+    Raises
+    ------
+    InputError : several pairs or ratios.
+    """
+    _one_task(frame)
+    lines = []
+    for before, after in pairwise(ladder):
+        verdict, words = _distance(frame, after, before)
+        lines.append(f"{ {'above': 'holds', 'below': 'reversed'}.get(verdict, verdict) }: {before} < {after}, {words}")
+    return lines
+
+
+def claim_lines(checked: pd.DataFrame, n_classes: int) -> list[str]:
+    """The paper's claims as held against runs: a sentence a claim and pair.
+
+    Parameters
+    ----------
+    checked : from ``published.check_claims``.
+    n_classes : behind it; one class decides nothing.
+    """
+    lines = []
+    for row in checked.itertuples():
+        verdict = "one class" if n_classes < 2 and row.verdict in ("holds", "reversed", "undecided") else row.verdict
+        ours = "" if pd.isna(row.difference) else f"; ours {row.difference:+.1f}"
+        ours += f" [{row.low:+.1f}, {row.high:+.1f}]" if ours and n_classes > 1 else ""
+        printed = "" if pd.isna(row.published) else f"; printed {row.published:+.2f} ({row.published_on.replace('->', '→')})"
+        pair = pair_name((row.dataset, row.source, row.target))
+        lines.append(f"{verdict}: {row.sentence} [{pair}]{ours}{printed}")
+    return lines

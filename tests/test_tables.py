@@ -138,6 +138,9 @@ def test_standing_puts_what_collapsed_last_and_gives_one_class_no_interval():
     one = standing(runs({method: values[:1] for method, values in SCORES.items()}), list(SCORES))
     assert "one class, which is no interval" in one[1]
     assert "[" not in one[1]
+    assert one[0] == "1. twofold: 81.0 (one class, seeds 1.4)"
+    table = per_class_table(runs({"twofold": (80.0,)}), ["twofold"])
+    assert table["twofold"].tolist() == ["81.0", "81.0", "", "1.4"]  # no spread over one class
 
 
 def test_a_ladder_holds_is_reversed_or_undecided_step_by_step():

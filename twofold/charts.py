@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from twofold.plots import COLORS, METHOD_COLORS, METHOD_MARKERS
 
-__all__ = ["class_dots", "dumbbells", "heap_bars", "heap_parts"]
+__all__ = ["class_dots", "dumbbells", "heap_bars", "heap_parts", "quoted_means", "target_dots"]
 
 GREY = "#555555"
 HEAP = {  # part of the heap -> role, hatched where it is repelled
@@ -40,7 +40,7 @@ def class_dots(wide: pd.DataFrame, ax: Axes) -> Axes:
         values = wide[method].dropna()
         ax.scatter(values, np.full(len(values), i), s=20, color="white", edgecolor=color, linewidth=1.0, zorder=2)
         for name in dict.fromkeys([values.idxmin(), values.idxmax()] if len(values) > 1 else []):
-            ax.text(values[name], i + 0.2, name, ha="center", va="top", fontsize=7.5, color=GREY)
+            ax.text(values[name], i + 0.2, name.replace("_", " "), ha="center", va="top", fontsize=7.5, color=GREY)
         if len(values) < len(wide):
             told = f"{len(wide) - len(values)}/{len(wide)}\ncollapsed"
         else:
@@ -54,6 +54,55 @@ def class_dots(wide: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_ylim(len(wide.columns) - 0.4, -0.6)
     ax.set_xlim(min(25.0, np.nanmin(wide.to_numpy()) - 5), 102)
     ax.set_xlabel("AUROC on the target (%)")
+    return ax
+
+
+def quoted_means(quoted: pd.DataFrame, methods: Sequence[str], ax: Axes) -> Axes:
+    """Printed means with their printed standard deviation, in the rows of ``class_dots``; hollow, since the classes are lost.
+
+    Parameters
+    ----------
+    quoted : one block of ``published.published``, indexed by method.
+    methods : rows, in this order; one that is not printed stays empty.
+    ax : drawn on.
+    """
+    for i, method in enumerate(methods):
+        color, marker = _look(method)
+        if method not in quoted.index:
+            ax.text(60, i, "not printed", va="center", ha="center", fontsize=9, color=GREY)
+            continue
+        row = quoted.loc[method]
+        ax.errorbar(row["auroc"], i, xerr=row["std"], color=color, linewidth=1.4, linestyle="--", capsize=3, zorder=1)
+        ax.scatter(row["auroc"], i, s=80, marker=marker, color="white", edgecolor=color, linewidth=1.5, zorder=2)
+        told = f"{row['auroc']:.1f}"
+        ax.text(1.02, i, told, transform=ax.get_yaxis_transform(), va="center", fontsize=9.5, color=color, weight="bold")
+    ax.axvline(50, color="#888888", linewidth=1, linestyle=":", zorder=0)
+    ax.set_xlim(25, 102)
+    ax.set_xlabel("AUROC on the target (%)")
+    return ax
+
+
+def target_dots(quoted: pd.DataFrame, ax: Axes) -> Axes:
+    """Printed means of several targets, a row a target and a marker a method.
+
+    Parameters
+    ----------
+    quoted : from ``published.published``, blocks of one source.
+    ax : drawn on.
+    """
+    targets = list(dict.fromkeys(quoted["block"]))
+    for method, rows in quoted[quoted["normal"] == "mean"].groupby("method", sort=False):
+        color, marker = _look(method)
+        known = method in METHOD_COLORS
+        marker, color = (marker, color) if known else ({"GNL": "h", "MsRA": "P"}.get(method, "d"), "#777777")
+        where = [targets.index(block) for block in rows["block"]]
+        ax.scatter(rows["auroc"], where, s=70, marker=marker, color="white", edgecolor=color, linewidth=1.6, label=method)
+    ax.axvline(50, color="#888888", linewidth=1, linestyle=":", zorder=0)
+    ax.set_yticks(range(len(targets)), [target.split("->")[1] for target in targets])
+    ax.set_ylim(len(targets) - 0.5, -0.5)
+    ax.set_xlim(25, 102)
+    ax.set_xlabel("AUROC on the target (%)")
+    ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(0, 0.98))
     return ax
 
 
@@ -81,7 +130,7 @@ def dumbbells(wide: pd.DataFrame, before: str, after: str, ax: Axes) -> Axes:
         ink = COLORS["anomalous"] if lost else GREY
         ax.text(1.02, i, f"{gain[name]:+.1f}", transform=ax.get_yaxis_transform(), va="center", fontsize=9, color=ink)
     ax.axvline(50, color="#888888", linewidth=1, linestyle=":", zorder=0)
-    ax.set_yticks(range(len(gain)), gain.index)
+    ax.set_yticks(range(len(gain)), [name.replace("_", " ") for name in gain.index])
     ax.set_ylim(len(gain) - 0.4, -0.6)
     ax.set_xlim(min(25.0, np.nanmin(wide[[before, after]].to_numpy()) - 5), 102)
     ax.set_xlabel("AUROC on the target (%)")

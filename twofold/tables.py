@@ -190,10 +190,11 @@ def per_class_table(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame
 
 
 def _cell(told: dict[str, Any], field: str) -> str:
-    """A mean, or how many runs collapsed; a spread, or nothing."""
+    """A mean, or how many runs collapsed; a spread, or nothing where one class or seed has none."""
     if told["n_collapsed"]:
         return f"{told['n_collapsed']}/{told['n_runs']} collapsed" if field == "mean" else ""
-    return "" if pd.isna(told[field]) else f"{told[field]:.1f}"
+    unknown = pd.isna(told[field]) or (field == "std_classes" and told["n_classes"] < 2)
+    return "" if unknown else f"{told[field]:.1f}"
 
 
 def _summary(rows: pd.DataFrame) -> dict[str, Any]:
@@ -203,9 +204,14 @@ def _summary(rows: pd.DataFrame) -> dict[str, Any]:
         "mean": per_class.mean(),
         "std_classes": per_class.std(ddof=0),
         "std_seeds": per_seed.std(ddof=1),
+        "n_classes": len(per_class),
         "n_collapsed": int(rows["collapsed"].sum()),
         "n_runs": len(rows),
     }
+
+
+def _told(summary: dict[str, Any]) -> str:
+    return with_spread(summary).replace("classes 0.0", "one class") if summary["n_classes"] < 2 else with_spread(summary)
 
 
 def _distance(frame: pd.DataFrame, method: str, control: str) -> tuple[str, str]:
@@ -236,11 +242,11 @@ def standing(frame: pd.DataFrame, methods: Sequence[str]) -> list[str]:
     _one_task(frame)
     told = {method: _summary(frame[frame["method"] == method]) for method in methods if method in set(frame["method"])}
     order = sorted(told, key=lambda method: (told[method]["n_collapsed"] > 0, -told[method]["mean"]))
-    lines = [f"1. {order[0]}: {with_spread(told[order[0]])}"]
+    lines = [f"1. {order[0]}: {_told(told[order[0]])}"]
     for place, (better, method) in enumerate(pairwise(order), start=2):
         verdict, words = _distance(frame, method, better)
         mark = " (undecided)" if verdict == "undecided" else ""
-        lines.append(f"{place}. {method}: {with_spread(told[method])}; to {better} {words}{mark}")
+        lines.append(f"{place}. {method}: {_told(told[method])}; to {better} {words}{mark}")
     return lines
 
 

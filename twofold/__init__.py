@@ -21,6 +21,7 @@ objectives      DSVDD (Eq. 5) and MSC
 alignment       contrastive (Eq. 8, 9), MMD, gradient reversal
 training        THE loop (Eq. 10)
 metrics         AUROC and its kin, the verdict on collapse
+simulation      the curse in a plane, and the terms of its bound (Eq. 2-4); no torch
 detectors       a detector fitted to a task, and its scores
 experiments     one run from its configuration to its result
 store, sweeps   many runs, never computed twice
@@ -28,6 +29,8 @@ statistics      means, spreads, and when a method is above another
 published       the paper's tables, and its claims held against runs
 reports, tables  words, tables as the paper prints them
 plots, charts   figures
+scenes          the plane drawn, and a slider for a live notebook; no torch
+diagrams        the method's boxes and arrows (Figure 3)
 studies         a notebook's parameters, runs and files
 reproduce       every notebook headless, with its manifest
 cli             the command line

@@ -8,6 +8,7 @@ from twofold.published import check_claims, published
 from twofold.tables import beside_published, claim_lines, class_means, per_class_table, printed_classes, standing, steps
 
 SCORES = {"source_only": (50.0, 60.0, 40.0), "twofold": (80.0, 85.0, 90.0), "align_all": (55.0, 50.0, 45.0)}
+SIX = {method: 2 * values for method, values in SCORES.items()}  # classes enough for a verdict
 PLAIN = {"preset": "embedded", "anomaly_classes": None, "transductive": False, "paired": False, "anomaly_ratio": 0.1}
 DIGITS = {"dataset": "digits", "source": "type", "target": "optdigits"}
 
@@ -126,34 +127,40 @@ def test_printed_classes_are_those_of_the_table_without_its_averages():
 
 
 def test_standing_orders_by_mean_and_says_what_is_undecided():
-    lines = standing(runs(), ["source_only", "align_all", "twofold"])
+    lines = standing(runs(SIX), ["source_only", "align_all", "twofold"])
     assert [line.split(":")[0] for line in lines] == ["1. twofold", "2. source_only", "3. align_all"]
     assert "to twofold -35.0 points" in lines[1]
     assert lines[2].endswith("(undecided)")
 
 
-def test_standing_puts_what_collapsed_last_and_gives_one_class_no_interval():
+def test_standing_puts_what_collapsed_last_and_gives_few_classes_no_interval():
     lines = standing(runs(collapsed=[("twofold", 0, 0)]), list(SCORES))
     assert lines[-1].startswith("3. twofold: 1/6 collapsed")
-    one = standing(runs({method: values[:1] for method, values in SCORES.items()}), list(SCORES))
-    assert "one class, which is no interval" in one[1]
-    assert "[" not in one[1]
-    assert one[0] == "1. twofold: 81.0 (one class, seeds 1.4)"
-    table = per_class_table(runs({"twofold": (80.0,)}), ["twofold"])
-    assert table["twofold"].tolist() == ["81.0", "81.0", "", "1.4"]  # no spread over one class
+    few = standing(runs(), ["source_only", "twofold", "align_all"])
+    assert few[1].endswith("to twofold -35.0 points (above on 0 of 3 classes)")
+    assert few[2].endswith("to source_only +0.0 points (above on 2 of 3 classes)")  # +5, -10, +5
+    assert not any("[" in line for line in few)
+
+
+def test_one_class_has_no_spread_over_classes():
+    one = runs({"twofold": (80.0,)})
+    assert standing(one, ["twofold"]) == ["1. twofold: 81.0 (one class, seeds 1.4)"]
+    assert per_class_table(one, ["twofold"])["twofold"].tolist() == ["81.0", "81.0", "", "1.4"]
 
 
 def test_a_ladder_holds_is_reversed_or_undecided_step_by_step():
-    verdicts = [line.split(":")[0] for line in steps(runs(), ["source_only", "align_all", "twofold", "source_only"])]
-    assert verdicts == ["undecided", "holds", "reversed"]
+    ladder = ["source_only", "align_all", "twofold", "source_only"]
+    assert [line.split(":")[0] for line in steps(runs(SIX), ladder)] == ["undecided", "holds", "reversed"]
+    assert {line.split(":")[0] for line in steps(runs(), ladder)} == {"too few classes"}
 
 
-def test_claims_in_words_say_holds_only_with_several_classes():
-    (line,) = claim_lines(check_claims(runs(), "table1"), 3)
+def test_claims_in_words_decide_only_with_several_classes():
+    (line,) = claim_lines(check_claims(runs(SIX), "table1"), 6)
     assert line.startswith("holds: ")
     assert "; ours +35.0 [" in line
-    (line,) = claim_lines(check_claims(runs(), "table1"), 1)
-    assert line.startswith("one class: ")
+    (line,) = claim_lines(check_claims(runs(), "table1"), 3)
+    assert line.startswith("too few classes: ")
+    assert "; ours +35.0; printed" in line
     (line,) = claim_lines(check_claims(runs({"twofold": (80.0,)}), "table1"), 1)
     assert line.startswith("not run: ")
 

@@ -27,6 +27,16 @@ def _look(method: str) -> tuple[str, str]:
     return METHOD_COLORS.get(plain, "#999999"), METHOD_MARKERS.get(plain, "d")
 
 
+def _extremes(values: pd.Series) -> list[tuple[float, str]]:
+    """Where to write the worst and the best class: below their dots, or together where these are close."""
+    if len(values) < 2:
+        return []
+    worst, best = values.idxmin(), values.idxmax()
+    if values[best] - values[worst] < 1.2 * len(worst + best) + 2:
+        return [((values[worst] + values[best]) / 2, f"{worst}, {best}")]
+    return [(values[worst], worst), (values[best], best)]
+
+
 def class_dots(wide: pd.DataFrame, ax: Axes) -> Axes:
     """A row a method: a dot a class, the mean with its standard deviation over classes (ddof 0), worst and best class named.
 
@@ -39,8 +49,8 @@ def class_dots(wide: pd.DataFrame, ax: Axes) -> Axes:
         color, marker = _look(method)
         values = wide[method].dropna()
         ax.scatter(values, np.full(len(values), i), s=20, color="white", edgecolor=color, linewidth=1.0, zorder=2)
-        for name in dict.fromkeys([values.idxmin(), values.idxmax()] if len(values) > 1 else []):
-            ax.text(values[name], i + 0.2, name.replace("_", " "), ha="center", va="top", fontsize=7.5, color=GREY)
+        for where, names in _extremes(values):
+            ax.text(where, i + 0.2, names.replace("_", " "), ha="center", va="top", fontsize=7.5, color=GREY)
         if len(values) < len(wide):
             told = f"{len(wide) - len(values)}/{len(wide)}\ncollapsed"
         else:
@@ -72,7 +82,7 @@ def quoted_means(quoted: pd.DataFrame, methods: Sequence[str], ax: Axes) -> Axes
             ax.text(60, i, "not printed", va="center", ha="center", fontsize=9, color=GREY)
             continue
         row = quoted.loc[method]
-        ax.errorbar(row["auroc"], i, xerr=row["std"], color=color, linewidth=1.4, linestyle="--", capsize=3, zorder=1)
+        ax.errorbar(row["auroc"], i, xerr=row["std"], color=color, linewidth=1.4, capsize=3, zorder=1)
         ax.scatter(row["auroc"], i, s=80, marker=marker, color="white", edgecolor=color, linewidth=1.5, zorder=2)
         told = f"{row['auroc']:.1f}"
         ax.text(1.02, i, told, transform=ax.get_yaxis_transform(), va="center", fontsize=9.5, color=color, weight="bold")
@@ -95,14 +105,14 @@ def target_dots(quoted: pd.DataFrame, ax: Axes) -> Axes:
         color, marker = _look(method)
         known = method in METHOD_COLORS
         marker, color = (marker, color) if known else ({"GNL": "h", "MsRA": "P"}.get(method, "d"), "#777777")
-        where = [targets.index(block) for block in rows["block"]]
+        where = [targets.index(block) + 0.12 * (len(ax.collections) - 1.5) for block in rows["block"]]
         ax.scatter(rows["auroc"], where, s=70, marker=marker, color="white", edgecolor=color, linewidth=1.6, label=method)
     ax.axvline(50, color="#888888", linewidth=1, linestyle=":", zorder=0)
     ax.set_yticks(range(len(targets)), [target.split("->")[1] for target in targets])
     ax.set_ylim(len(targets) - 0.5, -0.5)
     ax.set_xlim(25, 102)
     ax.set_xlabel("AUROC on the target (%)")
-    ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(0, 0.98))
+    ax.legend(fontsize=9, loc="upper left", frameon=True, framealpha=1, edgecolor="none")
     return ax
 
 

@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 QUOTED_ONLY = "quoted only"
+ENOUGH_CLASSES = 5  # with fewer, all of them agree on a sign too often by chance: 2 * 2 ** -4 is an eighth
 
 
 def pair_name(pair: tuple[str, str, str]) -> str:
@@ -215,12 +216,14 @@ def _told(summary: dict[str, Any]) -> str:
 
 
 def _distance(frame: pd.DataFrame, method: str, control: str) -> tuple[str, str]:
-    """The verdict on a difference, and the difference in words; one class has no interval."""
+    """The verdict on a difference, and the difference in words; few classes have no interval."""
     found = above(frame, method, control)
     if found["verdict"] == "collapsed":
         return "collapsed", "no difference, a run collapsed"
-    if frame.loc[frame["method"].isin([method, control]), "normal"].nunique() < 2:
-        return "one class", f"{found['difference']:+.1f} points on one class, which is no interval"
+    wide = class_means(frame, [method, control]).dropna()
+    if len(wide) < ENOUGH_CLASSES:
+        higher = int((wide[method] > wide[control]).sum())
+        return "too few classes", f"{found['difference']:+.1f} points (above on {higher} of {len(wide)} classes)"
     return found["verdict"], f"{found['difference']:+.1f} points [{found['low']:+.1f}, {found['high']:+.1f}]"
 
 
@@ -233,7 +236,8 @@ def standing(frame: pd.DataFrame, methods: Sequence[str]) -> list[str]:
 
     Returns
     -------
-    A line a method; collapsed ones come last. A distance whose 95 % interval (bootstrap over classes) holds 0 is undecided.
+    A line a method; collapsed ones come last. A distance whose 95 % interval (bootstrap over classes) holds 0 is undecided;
+    under five classes no interval is printed, but on how many it is above.
 
     Raises
     ------
@@ -260,7 +264,7 @@ def steps(frame: pd.DataFrame, ladder: Sequence[str]) -> list[str]:
 
     Returns
     -------
-    A line a step: holds, reversed, undecided, collapsed or one class.
+    A line a step: holds, reversed, undecided, collapsed or too few classes (under five).
 
     Raises
     ------
@@ -280,14 +284,14 @@ def claim_lines(checked: pd.DataFrame, n_classes: int) -> list[str]:
     Parameters
     ----------
     checked : from ``published.check_claims``.
-    n_classes : behind it; one class decides nothing.
+    n_classes : behind it; under five decide nothing.
     """
     lines = []
     for row in checked.itertuples():
-        verdict = "one class" if n_classes < 2 and row.verdict in ("holds", "reversed", "undecided") else row.verdict
+        few = n_classes < ENOUGH_CLASSES and row.verdict in ("holds", "reversed", "undecided")
         ours = "" if pd.isna(row.difference) else f"; ours {row.difference:+.1f}"
-        ours += f" [{row.low:+.1f}, {row.high:+.1f}]" if ours and n_classes > 1 else ""
+        ours += f" [{row.low:+.1f}, {row.high:+.1f}]" if ours and not few else ""
         printed = "" if pd.isna(row.published) else f"; printed {row.published:+.2f} ({row.published_on.replace('->', '→')})"
         pair = pair_name((row.dataset, row.source, row.target))
-        lines.append(f"{verdict}: {row.sentence} [{pair}]{ours}{printed}")
+        lines.append(f"{'too few classes' if few else row.verdict}: {row.sentence} [{pair}]{ours}{printed}")
     return lines

@@ -27,8 +27,9 @@ detectors       a detector fitted to a task, and its scores
 experiments     one run from its configuration to its result
 store, sweeps   many runs, never computed twice
 statistics      means, spreads, and when a method is above another
-published       the paper's own numbers and claims
-reports, plots  words and figures
+published       the paper's tables, and its claims held against runs
+reports, tables  words, tables as the paper prints them
+plots, charts   figures
 scenes          the plane drawn, and a slider for a live notebook; no torch
 diagrams        the method's boxes and arrows (Figure 3)
 studies         a notebook's parameters, runs and files

@@ -25,7 +25,7 @@ detectors       a detector fitted to a task, and its scores
 experiments     one run from its configuration to its result
 store, sweeps   many runs, never computed twice
 statistics      means, spreads, and when a method is above another
-published       the paper's own numbers and claims
+published       the paper's tables, and its claims held against runs
 reports, plots  words and figures
 studies         a notebook's parameters, runs and files
 reproduce       every notebook headless, with its manifest
@@ -48,7 +48,6 @@ _HOMES = {
     "collect": "statistics",
     "as_frame": "statistics",
     "above": "statistics",
-    "published": "published",
     "check_claims": "published",
     "Study": "studies",
     "check_answer": "studies",

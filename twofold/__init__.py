@@ -27,6 +27,9 @@ store, sweeps   many runs, never computed twice
 statistics      means, spreads, and when a method is above another
 published       the paper's tables, and its claims held against runs
 reports, plots  words and figures
+curves          a score against a parameter
+arrows          what a loss asks of every point
+clusters        what each cluster took
 studies         a notebook's parameters, runs and files
 reproduce       every notebook headless, with its manifest
 cli             the command line

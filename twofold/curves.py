@@ -1,0 +1,193 @@
+"""A score against a parameter, with gaps where runs collapsed, and the quality of a selection beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from twofold.plots import METHOD_COLORS, METHOD_MARKERS, METHOD_WORDS
+
+__all__ = ["first_below", "parameter_curves", "selection_panels", "spread_out", "with_fields"]
+
+MEASURES = {
+    "purity": "purity: normals among the selected",
+    "recall": "recall: selected among the normals",
+    "accuracy": "accuracy: selected = normal",
+}
+
+
+def with_fields(frame: pd.DataFrame, results: Sequence[dict[str, Any]], *fields: str) -> pd.DataFrame:
+    """The frame with columns from the runs' configurations, and ``base``: the method without what was overridden.
+
+    Parameters
+    ----------
+    frame : from ``statistics.as_frame``.
+    results : the same runs, as the store holds them.
+    fields : of ``RunConfig``.
+
+    Raises
+    ------
+    KeyError : a row of the frame that is not among the results, or an unknown field.
+    """
+    configs = {result["config_hash"]: result["config"] for result in results}
+    columns = {field: [configs[key][field] for key in frame["config_hash"]] for field in fields}
+    return frame.assign(**columns, base=frame["method"].str.replace(r"[\[ ].*", "", regex=True))
+
+
+def first_below(values: pd.Series, threshold: pd.Series | float) -> float | None:
+    """The first parameter value at which a curve lies below a threshold: where its cliff is.
+
+    Parameters
+    ----------
+    values : indexed by the parameter; NaN (a collapsed place) is passed over.
+    threshold : one number, or one a parameter value.
+
+    Returns
+    -------
+    The parameter value, None where the curve never falls below.
+
+    >>> first_below(pd.Series({0.1: 0.9, 0.5: 0.6, 0.7: 0.4}), 0.5)
+    0.7
+    """
+    below = values.index[values < threshold]
+    return float(min(below)) if len(below) else None
+
+
+def spread_out(heights: Sequence[float], gap: float) -> np.ndarray:
+    """Heights moved apart to at least ``gap``, in their order, no further than needed: where labels stand.
+
+    >>> spread_out([50.0, 50.0, 80.0], gap=4.0).tolist()
+    [48.0, 52.0, 80.0]
+    """
+    order = np.argsort(heights, kind="stable")
+    steps = gap * np.arange(len(order))
+    free = np.asarray(heights, float)[order] - steps
+    lifted, lowered = np.maximum.accumulate(free), np.minimum.accumulate(free[::-1])[::-1]
+    placed = np.empty(len(order))
+    placed[order] = (lifted + lowered) / 2 + steps
+    return placed
+
+
+def _style(key: str, styles: Mapping[str, tuple[str, str, str]] | None) -> tuple[str, str, str]:
+    """Words, colour and marker of a series."""
+    plain = key.split("[")[0].split(" ")[0]
+    return (styles or {}).get(key) or (METHOD_WORDS[plain], METHOD_COLORS[plain], METHOD_MARKERS[plain])
+
+
+def _name_ends(ax: Axes, ends: Sequence[tuple[float, str, str]], right: float, span: float) -> None:
+    """Names at the lines' right ends, apart from each other, tied to their line."""
+    gap = 0.055 * np.diff(ax.get_ylim())[0]
+    places = spread_out([height for height, _, _ in ends], gap)
+    for (height, words, color), place in zip(ends, places, strict=True):
+        ax.annotate(
+            words, (right + 0.015 * span, height), (right + 0.06 * span, place), va="center", fontsize=10, color=color,
+            fontweight="bold", annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
+
+
+def parameter_curves(
+    frame: pd.DataFrame,
+    x: str,
+    ax: Axes,
+    by: str = "method",
+    styles: Mapping[str, tuple[str, str, str]] | None = None,
+    level: pd.DataFrame | None = None,
+) -> Axes:
+    """AUROC against a parameter: a line and a band a series, named at its end; a gap and words where runs collapsed.
+
+    The band is the standard deviation over classes (ddof 0) of the means over seeds. Where any run collapsed there is no
+    mean, and ``k/n collapsed`` stands at the foot of the figure at that place.
+
+    Parameters
+    ----------
+    frame : from ``statistics.as_frame``, with a numeric column ``x``; places are equally spaced.
+    x : parameter.
+    ax : drawn on.
+    by : column that makes a series, drawn in order of appearance.
+    styles : words, colour and marker of a series; those of the methods are known.
+    level : runs of one method that the parameter does not touch, a dashed line.
+    """
+    values = sorted(frame[x].unique())
+    place = {value: i for i, value in enumerate(values)}
+    ends, fallen = [], {}
+    if level is not None and len(level):
+        words, color, _ = _style(level["method"].iloc[0], styles)
+        height = np.nan if level["collapsed"].any() else level.groupby("normal")["auroc"].mean().mean()
+        ax.axhline(height, color=color, linewidth=1.8, linestyle=(0, (5, 3)), zorder=1)
+        ends.append((height, words, color))
+    for i, (key, rows) in enumerate(frame.groupby(by, sort=False)):
+        words, color, marker = _style(key, styles)
+        per_class = rows.groupby([x, "normal"])["auroc"].mean().unstack("normal")
+        sums = rows.groupby(x)["collapsed"].agg(["sum", "size"])
+        mean = per_class.mean(axis=1).where(sums["sum"] == 0)
+        spread = per_class.std(axis=1, ddof=0)
+        at = [place[value] for value in per_class.index]
+        line = "--" if "oracle" in key else "-"
+        ax.fill_between(at, mean - spread, mean + spread, color=color, alpha=0.13, linewidth=0)
+        ax.plot(at, mean, color=color, marker=marker, markersize=7, linewidth=2.2, linestyle=line, zorder=3 + i)
+        for value, (k, n) in sums[sums["sum"] > 0].iterrows():
+            fallen.setdefault(value, []).append((f"{marker} {k}/{n} collapsed", color, marker))
+        height = mean.dropna()
+        if len(height) and height.index[-1] == values[-1]:
+            ends.append((float(height.iloc[-1]), words, color))
+        elif len(height):  # the line ends before the others do: named where it ends
+            ax.text(place[height.index[-1]], float(height.iloc[-1]) + 2.5, words, color=color, fontweight="bold", ha="center")
+    ax.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+    ax.set_xlim(-0.3, len(values) - 0.7)
+    ax.set_ylim(max(0, ax.get_ylim()[0]), min(101, ax.get_ylim()[1]))
+    for value, texts in fallen.items():
+        _say_collapsed(ax, place[value], texts)
+    _name_ends(ax, [end for end in ends if np.isfinite(end[0])], len(values) - 0.7, len(values) - 0.4)
+    ax.set_ylabel("AUROC on the target (%)")
+    return ax
+
+
+def _say_collapsed(ax: Axes, at: float, texts: Sequence[tuple[str, str, str]]) -> None:
+    """Markers and counts of the series that collapsed at one place, stacked at the foot."""
+    low, high = ax.get_ylim()
+    for j, (text, color, marker) in enumerate(texts):
+        y = 0.03 + 0.05 * j
+        ax.plot(at, low + y * (high - low), marker=marker, color="white", markeredgecolor=color, markersize=7, zorder=9)
+        ax.annotate(
+            text.split(" ", 1)[1], (at, low + y * (high - low)), (8, 0), textcoords="offset points", va="center", fontsize=9,
+            color=color, zorder=9, annotation_clip=False,
+        )  # fmt: skip
+
+
+def selection_panels(
+    frame: pd.DataFrame,
+    x: str,
+    axes: Mapping[str, Axes],
+    by: str = "method",
+    styles: Mapping[str, tuple[str, str, str]] | None = None,
+) -> None:
+    """Quality of what was taken for normal against a parameter, a panel a measure; dotted is what taking everything gives.
+
+    Parameters
+    ----------
+    frame : from ``statistics.as_frame``, with a numeric column ``x``.
+    x : parameter; ``anomaly_ratio`` moves the dotted line too.
+    axes : of purity, recall and accuracy, or some of them.
+    by, styles : as in ``parameter_curves``.
+    """
+    values = sorted(frame[x].unique())
+    share = frame.groupby(x)["anomaly_ratio"].mean().to_numpy()
+    for measure, ax in axes.items():
+        everything = np.ones(len(values)) if measure == "recall" else 1 - share
+        ax.plot(range(len(values)), 100 * everything, color="#888888", linewidth=1.3, linestyle=":")
+        for key, rows in frame[frame[measure].notna()].groupby(by, sort=False):
+            _, color, marker = _style(key, styles)
+            per_class = 100 * rows.groupby([x, "normal"])[measure].mean().unstack("normal")
+            mean, spread = per_class.mean(axis=1), per_class.std(axis=1, ddof=0)
+            at = [values.index(value) for value in per_class.index]
+            ax.fill_between(at, mean - spread, (mean + spread).clip(upper=100), color=color, alpha=0.13, linewidth=0)
+            ax.plot(at, mean, color=color, marker=marker, markersize=5, linewidth=1.8, clip_on=False)
+        ax.set_title(MEASURES[measure], fontsize=10, fontweight="normal")
+        ax.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+        ax.set_ylim(0, 102)
+        ax.set_ylabel("%")

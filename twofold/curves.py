@@ -11,12 +11,20 @@ from matplotlib.axes import Axes
 
 from twofold.plots import METHOD_COLORS, METHOD_MARKERS, METHOD_WORDS
 
-__all__ = ["first_below", "parameter_curves", "selection_panels", "spread_out", "with_fields"]
+__all__ = ["first_below", "parameter_curves", "selection_map", "selection_panels", "spread_out", "with_fields"]
 
 MEASURES = {
     "purity": "purity: normals among the selected",
     "recall": "recall: selected among the normals",
     "accuracy": "accuracy: selected = normal",
+}
+SELECTION_STYLES = {
+    "kmeans": ("K-means", METHOD_COLORS["twofold"], METHOD_MARKERS["twofold"]),
+    "gmm": ("Gaussian mixture", METHOD_COLORS["in_domain"], METHOD_MARKERS["in_domain"]),
+    "meanshift": ("mean shift", METHOD_COLORS["cluster_backbone"], METHOD_MARKERS["cluster_backbone"]),
+    "knn": ("nearest neighbours", METHOD_COLORS["density"], METHOD_MARKERS["density"]),
+    "all": ("everything", METHOD_COLORS["align_all"], METHOD_MARKERS["align_all"]),
+    "oracle": ("oracle", METHOD_COLORS["oracle"], METHOD_MARKERS["oracle"]),
 }
 
 
@@ -191,3 +199,39 @@ def selection_panels(
         ax.set_xticks(range(len(values)), [f"{value:g}" for value in values])
         ax.set_ylim(0, 102)
         ax.set_ylabel("%")
+
+
+def selection_map(frame: pd.DataFrame, by: str, ax: Axes, styles: Mapping[str, tuple[str, str, str]] | None = None) -> Axes:
+    """Recall against purity: a small mark a class, a large one the mean of a selection, with the AUROC that came of it.
+
+    Parameters
+    ----------
+    frame : from ``statistics.as_frame``, with ``purity`` and ``recall``; rows without are passed over.
+    by : column that tells selections apart.
+    ax : drawn on.
+    styles : words, colour and marker of each.
+    """
+    tops, known = [], {**SELECTION_STYLES, **(styles or {})}
+    for key, rows in frame[frame["purity"].notna()].groupby(by, sort=False):
+        words, color, marker = known[key]
+        dots = 100 * rows.groupby("normal")[["purity", "recall"]].mean()
+        x, y = dots["purity"].mean(), dots["recall"].mean()
+        ax.scatter(dots["purity"], dots["recall"], s=18, color=color, marker=marker, alpha=0.35, linewidth=0)
+        ax.scatter(x, y, s=130, color=color, marker=marker, edgecolor="white", zorder=4)
+        collapsed = int(rows["collapsed"].sum())
+        score = (
+            f"{collapsed}/{len(rows)} collapsed" if collapsed else f"AUROC {rows.groupby('normal')['auroc'].mean().mean():.1f}"
+        )
+        tops.append((y, x, f"{words}: {score}", color))
+    low, high = ax.get_ylim()
+    right = ax.get_xlim()[1]
+    for (y, x, text, color), place in zip(tops, spread_out([top[0] for top in tops], 0.075 * (high - low)), strict=True):
+        ax.annotate(
+            text, (x, y), (1.04, (place - low) / (high - low)), textcoords="axes fraction", va="center", color=color,
+            fontsize=10, fontweight="bold", arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7, "shrinkB": 6},
+        )  # fmt: skip
+    ax.set_xlim(right=right)
+    ax.set_ylim(low, high)
+    ax.set_xlabel("purity: normals among the selected (%)")
+    ax.set_ylabel("recall: selected among the normals (%)")
+    return ax

@@ -26,7 +26,7 @@ experiments     one run from its configuration to its result
 store, sweeps   many runs, never computed twice
 statistics      means, spreads, and when a method is above another
 published       the paper's tables, and its claims held against runs
-reports, plots  words and figures
+reports, tables, plots  words, tables and figures
 curves          a score against a parameter
 arrows          what a loss asks of every point
 clusters        what each cluster took

@@ -14,7 +14,7 @@ from torch import Tensor
 from twofold.alignment import DomainDiscriminator, contrastive_loss, domain_adversarial_loss, mmd_loss, reverse_gradient
 from twofold.plots import COLORS, MARKERS
 
-__all__ = ["ToyBatch", "alignment_arrows", "descent", "pull", "toy_batch", "toy_losses"]
+__all__ = ["ToyBatch", "alignment_arrows", "descent", "objective_arrows", "pull", "toy_batch", "toy_losses", "toy_views"]
 
 
 @dataclass(frozen=True)
@@ -169,3 +169,44 @@ def alignment_arrows(
         ax.set_ylim(-0.75, 1.65)
         ax.set_axis_off()
         ax.set_title(f"{name}{heading}", fontsize=11)
+
+
+def toy_views(n: int = 6, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Unit features of two views (2n, 2), row i + n the twin of row i, and their centre (2,).
+
+    >>> views, center = toy_views(n=4)
+    >>> views.shape, bool((views.norm(dim=1) - 1).abs().max() < 1e-6)
+    (torch.Size([8, 2]), True)
+    """
+    first = np.linspace(-0.35, 1.75, n)
+    angles = np.concatenate([first, first + np.random.default_rng(seed).uniform(0.1, 0.24, n)])
+    views = torch.tensor(np.stack([np.cos(angles), np.sin(angles)], axis=1), dtype=torch.float32)
+    return views, views.mean(dim=0)
+
+
+def objective_arrows(views: Tensor, center: Tensor, losses: Mapping[str, Callable], axes: Sequence[Axes]) -> None:
+    """The step each one-class objective asks of every feature; twins are joined, each loss has its own scale.
+
+    Parameters
+    ----------
+    views : (2n, 2) features, row i + n the twin of row i.
+    center : (2,)
+    losses : name -> scalar function of the views.
+    axes : one a loss.
+    """
+    n = len(views) // 2
+    for (name, loss), ax in zip(losses.items(), axes, strict=True):
+        arrows = descent(loss, views)
+        arrows = 0.3 * arrows / arrows.norm(dim=1).max()
+        ax.add_patch(Circle((0, 0), 1, fill=False, edgecolor="#CCCCCC", linewidth=1, zorder=0))
+        for a, b in zip(views[:n], views[n:], strict=True):
+            ax.plot(*torch.stack([a, b]).T, color="#56B4E9", linewidth=9, alpha=0.35, solid_capstyle="round", zorder=1)
+        ax.quiver(*views.T, *arrows.T, color=COLORS["source"], angles="xy", scale_units="xy", scale=1, width=0.008, zorder=4)
+        ax.scatter(*views.T, color=COLORS["source"], marker=MARKERS["source"], s=40, edgecolor="white", zorder=5)
+        ax.scatter(*center, color="black", marker="+", s=130, linewidth=2.2, zorder=6)
+        ax.annotate("centre", center.tolist(), (-9, 0), textcoords="offset points", ha="right", va="center", fontsize=10)
+        ax.set_aspect("equal")
+        ax.set_xlim(-0.45, 1.3)
+        ax.set_ylim(-0.6, 1.3)
+        ax.set_axis_off()
+        ax.set_title(name)

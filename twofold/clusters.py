@@ -114,7 +114,9 @@ def cluster_map(heap: Heap, found: np.ndarray, ax: Axes, revealed: bool = True) 
     if revealed:
         for role in ("normal", "anomalous"):
             marker = MARKERS["anomalous" if role == "anomalous" else "source"]
-            ax.scatter([], [], color="#888888", marker=marker, edgecolor="black" if role == "anomalous" else "white", label=role)
+            ax.scatter(
+                [], [], color="#888888", marker=marker, edgecolor="black" if role == "anomalous" else "white", label=role
+            )
         ax.legend(fontsize=8, handletextpad=0.1, loc="upper right")
     ax.set_xticks([])
     ax.set_yticks([])

@@ -11,7 +11,17 @@ from matplotlib.axes import Axes
 
 from twofold.plots import METHOD_COLORS, METHOD_MARKERS, METHOD_WORDS
 
-__all__ = ["first_below", "parameter_curves", "selection_map", "selection_panels", "spread_out", "with_fields"]
+__all__ = [
+    "ALIGNMENT_STYLES",
+    "SELECTION_STYLES",
+    "first_below",
+    "gain_bars",
+    "parameter_curves",
+    "selection_map",
+    "selection_panels",
+    "spread_out",
+    "with_fields",
+]
 
 MEASURES = {
     "purity": "purity: normals among the selected",
@@ -25,6 +35,13 @@ SELECTION_STYLES = {
     "knn": ("nearest neighbours", METHOD_COLORS["density"], METHOD_MARKERS["density"]),
     "all": ("everything", METHOD_COLORS["align_all"], METHOD_MARKERS["align_all"]),
     "oracle": ("oracle", METHOD_COLORS["oracle"], METHOD_MARKERS["oracle"]),
+}
+
+ALIGNMENT_STYLES = {
+    "contrastive": ("contrastive", METHOD_COLORS["twofold"], METHOD_MARKERS["twofold"]),
+    "mmd": ("MMD", METHOD_COLORS["density"], METHOD_MARKERS["density"]),
+    "grl": ("GRL", METHOD_COLORS["cluster_backbone"], METHOD_MARKERS["cluster_backbone"]),
+    "none": ("source only", METHOD_COLORS["source_only"], METHOD_MARKERS["source_only"]),
 }
 
 
@@ -92,7 +109,7 @@ def _name_ends(ax: Axes, ends: Sequence[tuple[float, str, str]], right: float, s
     places = spread_out([height for height, _, _ in ends], gap)
     for (height, words, color), place in zip(ends, places, strict=True):
         ax.annotate(
-            words, (right + 0.015 * span, height), (right + 0.06 * span, place), va="center", fontsize=10, color=color,
+            words, (right + 0.025 * span, height), (right + 0.09 * span, place), va="center", fontsize=10, color=color,
             fontweight="bold", annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0},
         )  # fmt: skip
@@ -144,13 +161,15 @@ def parameter_curves(
         if len(height) and height.index[-1] == values[-1]:
             ends.append((float(height.iloc[-1]), words, color))
         elif len(height):  # the line ends before the others do: named where it ends
-            ax.text(place[height.index[-1]], float(height.iloc[-1]) + 2.5, words, color=color, fontweight="bold", ha="center")
+            at = (place[height.index[-1]], float(height.iloc[-1]))
+            ax.annotate(words, at, (9, 0), textcoords="offset points", va="center", fontsize=10, color=color, fontweight="bold")
     ax.set_xticks(range(len(values)), [f"{value:g}" for value in values])
-    ax.set_xlim(-0.3, len(values) - 0.7)
+    span = max(len(values) - 1, 1)
+    ax.set_xlim(-0.07 * span, len(values) - 1 + 0.07 * span)
     ax.set_ylim(max(0, ax.get_ylim()[0]), min(101, ax.get_ylim()[1]))
     for value, texts in fallen.items():
         _say_collapsed(ax, place[value], texts)
-    _name_ends(ax, [end for end in ends if np.isfinite(end[0])], len(values) - 0.7, len(values) - 0.4)
+    _name_ends(ax, [end for end in ends if np.isfinite(end[0])], len(values) - 1, span)
     ax.set_ylabel("AUROC on the target (%)")
     return ax
 
@@ -234,4 +253,47 @@ def selection_map(frame: pd.DataFrame, by: str, ax: Axes, styles: Mapping[str, t
     ax.set_ylim(low, high)
     ax.set_xlabel("purity: normals among the selected (%)")
     ax.set_ylabel("recall: selected among the normals (%)")
+    return ax
+
+
+def gain_bars(frame: pd.DataFrame, methods: Sequence[str], control: str, ax: Axes) -> Axes:
+    """AUROC of methods as dots over the control's level, with their gain in points; a small dot a class.
+
+    Parameters
+    ----------
+    frame : from ``statistics.as_frame``, one ratio and one detector.
+    methods : from left to right; those without a run are passed over.
+    control : whose mean is the level; where a run of it collapsed there are no gains.
+    ax : drawn on.
+    """
+    means = frame.groupby(["method", "normal"])["auroc"].mean().unstack("normal")
+    fallen = frame.groupby("method")["collapsed"].agg(["sum", "size"])
+    level = np.nan if fallen.loc[control, "sum"] else means.loc[control].mean()
+    ax.axhline(level, color=METHOD_COLORS[control], linewidth=1.4, linestyle=(0, (5, 3)), zorder=1)
+    shown = [method for method in methods if method in means.index]
+    for i, method in enumerate(shown):
+        _, color, marker = _style(method, None)
+        k, n = fallen.loc[method]
+        if k:
+            ax.text(i, 50, f"{k}/{n}\ncollapsed", ha="center", va="center", color=color, fontsize=9)
+            continue
+        values = means.loc[method].dropna()
+        ax.plot([i, i], [level, values.mean()], color=color, linewidth=5, alpha=0.35, solid_capstyle="butt")
+        ax.scatter(np.full(len(values), i + 0.17), values, s=14, color=color, alpha=0.5, linewidth=0)
+        ax.scatter(i, values.mean(), s=90, color=color, marker=marker, edgecolor="white", zorder=4)
+        gain = "" if method == control else f"\n{values.mean() - level:+.1f}"
+        ax.text(
+            i - 0.14,
+            values.mean(),
+            f"{values.mean():.1f}{gain}",
+            ha="right",
+            va="center" if gain else "bottom",
+            fontsize=9,
+            color=color,
+        )
+    ax.set_xticks(range(len(shown)), [method.replace("_", "\n") for method in shown])
+    ax.set_xlim(-0.7, len(shown) - 0.5)
+    below = min(45, np.nanmin(means.to_numpy()) - 6)
+    ax.set_ylim(below if ax.get_autoscaley_on() else min(below, ax.get_ylim()[0]), 102)  # panels may share it
+    ax.set_ylabel("AUROC on the target (%)")
     return ax

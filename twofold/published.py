@@ -16,7 +16,7 @@ from twofold.statistics import PAIR, PROTOCOL, above
 __all__ = ["BLOCKS", "TABLES", "check_claims", "claims", "disagreements", "published", "recomputed"]
 
 TABLES = tuple(f"table{number}" for number in range(1, 9))
-FOLDER = Path(__file__).with_suffix("")
+FOLDER = Path(__file__).with_name("published_tables")
 
 # the paper's name of an adaptation -> data set, source and target as this package names them
 BLOCKS = {
@@ -56,7 +56,7 @@ def published(table: str) -> pd.DataFrame:
     Source
     ------
     Mejri et al., arXiv 2502.21022, Tables 1-8. Deviations: of Table 6 the two gains in the text are all that is left; of
-    Figures 4 and 5 the ``claims``. ``published/classes.csv`` holds the classes as printed.
+    Figures 4 and 5 the ``claims``. ``published_tables/classes.csv`` holds the classes as printed.
 
     >>> published("table4")["auroc"].tolist()
     [62.84, 64.33, 68.47, 75.54]

@@ -63,5 +63,6 @@ def test_a_map_shows_every_picture_once_and_hides_labels_when_told(heap):
     clusters.cluster_map(heap, found, hidden, revealed=False)
     for ax in (told, hidden):
         assert sum(len(c.get_offsets()) for c in ax.collections) == len(heap.labels)
-    assert told.get_legend() is not None and hidden.get_legend() is None
+    assert told.get_legend() is not None
+    assert hidden.get_legend() is None
     plt.close(figure)

@@ -32,6 +32,11 @@ reports, tables  words, tables as the paper prints them
 plots, charts   figures
 scenes          the plane drawn, and a slider for a live notebook; no torch
 diagrams        the method's boxes and arrows (Figure 3)
+published       the paper's own numbers and claims, held against runs
+reports, tables, plots  words, tables and figures
+curves          a score against a parameter
+arrows          what a loss asks of every point
+clusters        what each cluster took
 studies         a notebook's parameters, runs and files
 reproduce       every notebook headless, with its manifest
 cli             the command line

@@ -27,6 +27,9 @@ store, sweeps   many runs, never computed twice
 statistics      means, spreads, and when a method is above another
 published       the paper's own numbers and claims
 reports, plots  words and figures
+anatomy         one run looked at closely, before training and after
+gallery         figures and pictures of such a run
+autopsy         what broke in a run: the verdict in its parts
 studies         a notebook's parameters, runs and files
 reproduce       every notebook headless, with its manifest
 cli             the command line

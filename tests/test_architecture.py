@@ -11,8 +11,8 @@ import twofold
 PACKAGE = Path(twofold.__file__).parent
 ORDER = """
 errors presets config domains digits emoji published_counts folders datasets weights backbones embeddings
-tasks neighbors selection objectives alignment training metrics detectors experiments store sweeps statistics
-published reports plots anatomy gallery autopsy studies reproduce cli
+tasks neighbors selection objectives alignment training metrics simulation detectors experiments store sweeps statistics
+published reports plots scenes diagrams anatomy gallery autopsy studies reproduce cli
 """.split()
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 

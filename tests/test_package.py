@@ -23,6 +23,8 @@ def test_the_built_wheel_imports_every_module(tmp_path):
         f"import sys, importlib\nsys.path.insert(0, {str(site)!r})\n"
         f"for name in {modules!r}: importlib.import_module('twofold.' + name)\n"
         f"import twofold\nassert twofold.__file__.startswith({str(site)!r}), twofold.__file__\n"
+        "from twofold.published import TABLES, claims, published\n"
+        "assert len(claims()) and all(len(published(table)) for table in TABLES)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 

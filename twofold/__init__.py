@@ -21,12 +21,15 @@ objectives      DSVDD (Eq. 5) and MSC
 alignment       contrastive (Eq. 8, 9), MMD, gradient reversal
 training        THE loop (Eq. 10)
 metrics         AUROC and its kin, the verdict on collapse
+simulation      the curse in a plane, and the terms of its bound (Eq. 2-4); no torch
 detectors       a detector fitted to a task, and its scores
 experiments     one run from its configuration to its result
 store, sweeps   many runs, never computed twice
 statistics      means, spreads, and when a method is above another
 published       the paper's own numbers and claims
 reports, plots  words and figures
+scenes          the plane drawn, and a slider for a live notebook; no torch
+diagrams        the method's boxes and arrows (Figure 3)
 anatomy         one run looked at closely, before training and after
 gallery         figures and pictures of such a run
 autopsy         what broke in a run: the verdict in its parts
@@ -51,7 +54,6 @@ _HOMES = {
     "collect": "statistics",
     "as_frame": "statistics",
     "above": "statistics",
-    "published": "published",
     "check_claims": "published",
     "Study": "studies",
     "check_answer": "studies",

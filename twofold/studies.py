@@ -112,6 +112,18 @@ def read_parameters(cells: Sequence[str]) -> dict[str, Any]:
     return values
 
 
+def _without_history(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain values of a namespace, where a kernel keeps no history, as nbval's: the parameters, with nothing to check.
+
+    >>> _without_history({"In": [""], "preset": "embedded", "seeds": [0], "root": None, "_i": "", "exit": print})
+    {'preset': 'embedded', 'seeds': [0], 'root': None}
+    """
+    kinds = (str, int, float, list, type(None))
+    names = [name for name in namespace if not name.startswith("_") and name != "In"]
+    found = {name: namespace[name] for name in names if isinstance(namespace[name], kinds)}
+    return found if "preset" in found else read_parameters([])
+
+
 def check_answer(answer: Any, right: Any, hint: str, tolerance: float = 0.05) -> str:
     """Whether an exercise's answer is right, in words.
 
@@ -158,7 +170,8 @@ class Study:
     """
 
     def __init__(self, namespace: Mapping[str, Any], name: str) -> None:
-        self.settings = read_parameters([cell for cell in namespace["In"] if cell])
+        cells = [cell for cell in namespace["In"] if cell]
+        self.settings = read_parameters(cells) if cells else _without_history(namespace)
         self.name, self.preset = name, self.settings["preset"]
         if self.preset not in RECIPES:
             raise InputError(f"wanted a preset, got {self.preset!r}; choose one of: {', '.join(RECIPES)}")

@@ -149,8 +149,9 @@ def autopsy_reading(table: pd.DataFrame) -> list[str]:
         line = f"{name}: {len(broken)}/{len(rows)} collapsed"
         if len(broken):
             reasons = ", ".join(f"{why} {n}" for why, n in broken["why"].value_counts().items())
-            span = " to ".join(dict.fromkeys(f"{value:.0f}" for value in (broken["auroc"].min(), broken["auroc"].max())))
-            line += f" ({reasons}; AUROC {span})"
+            ends = (broken["auroc"].min(), broken["auroc"].max())
+            span = " to ".join(dict.fromkeys(f"{value:.0f}" for value in ends if np.isfinite(value)))
+            line += f" ({reasons}; {f'AUROC {span}' if span else 'no AUROC'})"
         lines.append(line + (f"; AUROC of the rest {', '.join(words)}" if words else ""))
     return lines
 
@@ -205,17 +206,19 @@ def endings_figure(runs: Sequence[Anatomy]) -> Figure:
     """
     columns = -(-len(runs) // 2)
     figure = plt.figure(figsize=(5.2 + 4.3 * columns, 6.2))
-    grid = figure.add_gridspec(2, 1 + columns, width_ratios=[1.25] + [1] * columns, hspace=0.62, wspace=0.3)
+    widths, edges = [1.25] + [1] * columns, {"left": 0.07, "right": 0.99}
+    grid = figure.add_gridspec(2, 1 + columns, width_ratios=widths, hspace=0.62, wspace=0.3, **edges)
     ax = figure.add_subplot(grid[:, 0])
     for i, run_ in enumerate(runs):
         color, style = ENDING_STYLES[ending(run_)]
         ax.plot(np.maximum(run_.losses["one_class"], LOSS_FLOOR), color=color, linestyle=style, linewidth=2, label=ending(run_))
         panel = figure.add_subplot(grid[i // columns, 1 + i % columns])
         score_histograms(run_, panel)
-        panel.set_title(f"{ending(run_)}, AUROC {run_.result['auroc']:.0f} %", color=color, pad=20)
+        found = "no AUROC" if run_.result["auroc"] is None else f"AUROC {run_.result['auroc']:.0f} %"
+        panel.set_title(f"{ending(run_)}, {found}", color=color, pad=20)
         panel.text(0, 1.03, setting(run_.config), transform=panel.transAxes, fontsize=8.5, color="#555555")
         if i == 0:
             panel.legend(fontsize=9)
-    ax.set(yscale="log", xlabel="step", ylabel="one-class loss on the source", title="what training sees")
+    ax.set(yscale="log", xlabel="step", ylabel="one-class loss on the source (at least 10⁻⁶)", title="what training sees")
     ax.legend(loc="upper right", bbox_to_anchor=(1, 0.9), fontsize=9)
     return figure

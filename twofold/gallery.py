@@ -38,14 +38,21 @@ def distance_arrows(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_ylim(len(methods) - 0.5, -0.5)
     ax.set_xlim(min(-0.05, means.min().min() - 0.05), 2.05)
     ax.set_xlabel("proxy A-distance to the source (2: never mixed, 0: one cloud)")
-    ax.legend(loc="lower left")
+    ax.legend(loc="lower left", title="hollow before training, filled after", title_fontsize=10, fontsize=10)
     return ax
 
 
 def tsne_panel(z_source: np.ndarray, z_target: np.ndarray, labels: np.ndarray, ax: Axes, most: int = 120) -> Axes:
-    """Source, target normals and target anomalies on one map, in the palette; labels only colour it."""
+    """Source, target normals and target anomalies on one map, in the palette; labels only colour it.
+
+    What lies far outside is drawn at the edge: how far it lies means nothing.
+    """
     parts = {"source": z_source, "normal": z_target[labels == 0], "anomalous": z_target[labels == 1]}
-    for role, places in tsne(parts, most).items():
+    layout = tsne(parts, most)
+    low, high = np.quantile(np.concatenate(list(layout.values())), (0.03, 0.97), axis=0)
+    reach = 0.3 * (high - low)
+    for role, drawn in layout.items():
+        places = np.clip(drawn, low - reach, high + reach)
         style = {"s": 26 if role == "anomalous" else 22, "alpha": 0.75, "linewidth": 0.3, "edgecolor": "white"}
         ax.scatter(*places.T, color=COLORS[role], marker=MARKERS[role], label=ROLE_WORDS[role], **style)
     ax.set(xticks=[], yticks=[])
@@ -84,7 +91,8 @@ def cluster_rows(run_: Anatomy, n: int = 12, size_px: int = 48) -> list[tuple]:
     for words, mask in (("taken for normal", run_.selection.positive), ("the rest", ~run_.selection.positive)):
         chosen = np.flatnonzero(mask)
         if len(chosen):
-            heading = f"{run_.config.normal}, {words}: {len(chosen)} pictures, {(labels[chosen] == 0).sum()} of them normal"
+            count = f"{len(chosen)} picture{'s' if len(chosen) > 1 else ''}"
+            heading = f"{run_.config.normal}, {words}: {count}, {(labels[chosen] == 0).sum()} of them normal"
             color = METHOD_COLORS.get(run_.config.method, "black")
             rows.append(_framed(run_.task.target_train, chosen[:n], labels, heading, color, size_px))
     return rows

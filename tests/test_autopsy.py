@@ -29,7 +29,9 @@ def closed():
 
 
 def ended(taken: Anatomy, losses: list[float], collapsed: bool) -> Anatomy:
-    return replace(taken, losses={"one_class": np.array(losses)}, result={**taken.result, "collapsed": collapsed})
+    far = np.full_like(taken.source_scores, losses[-1])  # a fixed centre: the loss is the mean score
+    losses = {"one_class": np.array(losses)}
+    return replace(taken, losses=losses, result={**taken.result, "collapsed": collapsed}, source_scores=far)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-3, 0.031, 0.032, 1.0, 30.0])
@@ -84,6 +86,11 @@ def test_an_ending_has_one_name_and_one_style(taken, losses, collapsed, word):
     run_ = ended(taken, losses, collapsed)
     assert autopsy.ending(run_) == word
     assert word in autopsy.ENDING_STYLES
+
+
+def test_a_loss_of_zero_around_a_moved_centre_is_not_healthy(taken):
+    run_ = replace(ended(taken, [2.0, 0.0], False), source_scores=np.full(9, 3200.0))
+    assert autopsy.ending(run_) == "off centre"
 
 
 def test_a_setting_is_said_by_what_it_changes():

@@ -165,14 +165,14 @@ def ending(run_: Anatomy) -> str:
 
     Returns
     -------
-    healthy; off centre where the one-class loss ended above its beginning; silent collapse where the loss hides it,
-    having fallen; loud collapse where it rose or is no number.
+    healthy; off centre where the source ended farther from the detector's centre than the loss began; silent collapse
+    where the loss hides it, having fallen; loud collapse where it rose or is no number.
     """
     one_class = run_.losses["one_class"]
     fell = bool(one_class[-1] < one_class[0])  # False for a NaN
     if run_.result["collapsed"]:
         return "silent collapse" if fell else "loud collapse"
-    return "healthy" if fell else "off centre"
+    return "healthy" if run_.source_scores.mean() < one_class[0] else "off centre"
 
 
 def loss_parts(z: np.ndarray, scores: np.ndarray) -> tuple[float, float]:

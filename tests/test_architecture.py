@@ -12,8 +12,8 @@ PACKAGE = Path(twofold.__file__).parent
 ORDER = """
 errors presets config domains digits emoji published_counts folders datasets weights backbones embeddings
 tasks neighbors gaussians selection objectives alignment training metrics simulation detectors experiments
-store sweeps statistics published reports tables plots charts scenes diagrams curves arrows clusters studies
-reproduce cli
+store sweeps statistics published reports tables plots charts scenes diagrams anatomy gallery autopsy curves
+arrows clusters studies reproduce cli
 """.split()
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 

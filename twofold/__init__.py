@@ -37,6 +37,9 @@ reports, tables, plots  words, tables and figures
 curves          a score against a parameter
 arrows          what a loss asks of every point
 clusters        what each cluster took
+anatomy         one run looked at closely, before training and after
+gallery         figures and pictures of such a run
+autopsy         what broke in a run: the verdict in its parts
 studies         a notebook's parameters, runs and files
 reproduce       every notebook headless, with its manifest
 cli             the command line

@@ -62,7 +62,7 @@ def class_dots(wide: pd.DataFrame, ax: Axes) -> Axes:
     ax.axvline(50, color="#888888", linewidth=1, linestyle=":", zorder=0)
     ax.set_yticks(range(len(wide.columns)), [method.replace("[", "\n[") for method in wide])
     ax.set_ylim(len(wide.columns) - 0.4, -0.6)
-    ax.set_xlim(min(25.0, np.nanmin(wide.to_numpy()) - 5), 102)
+    ax.set_xlim(min(25.0, np.nanmin(wide.to_numpy()) - 8), 102)
     ax.set_xlabel("AUROC on the target (%)")
     return ax
 

@@ -62,7 +62,7 @@ def class_dots(wide: pd.DataFrame, ax: Axes) -> Axes:
     ax.axvline(50, color="#888888", linewidth=1, linestyle=":", zorder=0)
     ax.set_yticks(range(len(wide.columns)), [method.replace("[", "\n[") for method in wide])
     ax.set_ylim(len(wide.columns) - 0.4, -0.6)
-    ax.set_xlim(min(25.0, np.nanmin(wide.to_numpy()) - 5), 102)
+    ax.set_xlim(min(25.0, np.nanmin(wide.to_numpy()) - 8), 102)
     ax.set_xlabel("AUROC on the target (%)")
     return ax
 
@@ -159,7 +159,9 @@ def heap_bars(parts: pd.DataFrame, ax: Axes) -> Axes:
     for part, (role, hatch) in HEAP.items():
         width = 100 * parts[part].to_numpy()
         face = COLORS[role] if not hatch else "white"
-        ax.barh(range(len(parts)), width, left=left, height=0.62, color=face, edgecolor=COLORS[role], hatch=hatch, label=part)
+        line = np.where(width < 0.05, 0, 1)  # a part of nothing has no edge
+        look = {"color": face, "edgecolor": COLORS[role], "linewidth": line, "hatch": hatch, "label": part}
+        ax.barh(range(len(parts)), width, left=left, height=0.62, **look)
         for i, (start, share) in enumerate(zip(left, width, strict=True)):
             if share >= 4:
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2} if hatch else None
@@ -170,7 +172,9 @@ def heap_bars(parts: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_ylim(len(parts) - 0.4, -0.6)
     ax.set_xlim(0, 100)
     ax.set_xlabel("share of the unlabelled target set (%)")
-    ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9, borderaxespad=0.2)
+    legend = ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9, borderaxespad=0.2)
+    for patch in legend.get_patches():
+        patch.set_linewidth(1)
     return ax
 
 

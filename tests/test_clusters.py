@@ -49,7 +49,7 @@ def test_rows_hold_each_cluster_s_pictures_with_their_labels(heap):
     rows = clusters.cluster_rows(heap, found, shown=5, size_px=16)
     assert len(rows) == 2
     members = np.flatnonzero(found == 0)
-    assert rows[0][0] == f"dominant cluster: {len(members)} pictures, {(heap.labels[members] == 0).sum()} of them normal"
+    assert rows[0][0] == f"dominant cluster: {len(members)} pictures, {(heap.labels[members] == 0).sum()} normal"
     assert all(tuple(pictures.shape) == (len(labels), 3, 16, 16) for _, pictures, labels, _ in rows)
     everything = clusters.cluster_rows(heap, found, shown=10**4, size_px=8)
     assert sum(len(labels) for _, _, labels, _ in everything) == len(heap.labels)

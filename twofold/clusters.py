@@ -150,7 +150,7 @@ def cluster_rows(
         normals = int((heap.labels[members] == 0).sum())
         chosen = members[np.unique(np.linspace(0, len(members) - 1, shown).astype(int))]
         name = "dominant cluster" if cluster == 0 else f"cluster {cluster + 1}"
-        heading = f"{name}: {len(members)} pictures, {normals} of them normal"
+        heading = f"{name}: {len(members)} picture{'s' if len(members) != 1 else ''}, {normals} normal"
         color = CLUSTER_COLORS[cluster % len(CLUSTER_COLORS)]
         rows.append((heading, heap.pictures.images(chosen, size_px), heap.labels[chosen], color))
     return rows

@@ -28,6 +28,7 @@ MEASURES = {
     "recall": "recall: selected among the normals",
     "accuracy": "accuracy: selected = normal",
 }
+HALO = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5}  # of words that stand on a line
 SELECTION_STYLES = {
     "kmeans": ("K-means", METHOD_COLORS["twofold"], METHOD_MARKERS["twofold"]),
     "gmm": ("Gaussian mixture", METHOD_COLORS["in_domain"], METHOD_MARKERS["in_domain"]),
@@ -103,13 +104,13 @@ def _style(key: str, styles: Mapping[str, tuple[str, str, str]] | None) -> tuple
     return (styles or {}).get(key) or (METHOD_WORDS[plain], METHOD_COLORS[plain], METHOD_MARKERS[plain])
 
 
-def _name_ends(ax: Axes, ends: Sequence[tuple[float, str, str]], right: float, span: float) -> None:
+def _name_ends(ax: Axes, ends: Sequence[tuple[float, str, str, int]], right: float, span: float) -> None:
     """Names at the lines' right ends, apart from each other, tied to their line."""
     gap = 0.055 * np.diff(ax.get_ylim())[0]
-    places = spread_out([height for height, _, _ in ends], gap)
-    for (height, words, color), place in zip(ends, places, strict=True):
+    places = spread_out([height for height, *_ in ends], gap)
+    for (height, words, color, last), place in zip(ends, places, strict=True):
         ax.annotate(
-            words, (right + 0.025 * span, height), (right + 0.09 * span, place), va="center", fontsize=10, color=color,
+            words, (last + 0.025 * span, height), (right + 0.09 * span, place), va="center", fontsize=10, color=color,
             fontweight="bold", annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0},
         )  # fmt: skip
@@ -126,7 +127,7 @@ def parameter_curves(
     """AUROC against a parameter: a line and a band a series, named at its end; a gap and words where runs collapsed.
 
     The band is the standard deviation over classes (ddof 0) of the means over seeds. Where any run collapsed there is no
-    mean, and ``k/n collapsed`` stands at the foot of the figure at that place.
+    mean: a gap, bridged by dots, and ``k/n`` at the foot of the figure at that place.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def parameter_curves(
         words, color, _ = _style(level["method"].iloc[0], styles)
         height = np.nan if level["collapsed"].any() else level.groupby("normal")["auroc"].mean().mean()
         ax.axhline(height, color=color, linewidth=1.8, linestyle=(0, (5, 3)), zorder=1)
-        ends.append((height, words, color))
+        ends.append((height, words, color, len(values) - 1))
     for i, (key, rows) in enumerate(frame.groupby(by, sort=False)):
         words, color, marker = _style(key, styles)
         per_class = rows.groupby([x, "normal"])["auroc"].mean().unstack("normal")
@@ -153,36 +154,42 @@ def parameter_curves(
         spread = per_class.std(axis=1, ddof=0)
         at = [place[value] for value in per_class.index]
         line = "--" if "oracle" in key else "-"
-        ax.fill_between(at, mean - spread, mean + spread, color=color, alpha=0.13, linewidth=0)
+        faint = 0.13 if frame[by].nunique() < 4 else 0.07
+        ax.fill_between(at, mean - spread, mean + spread, color=color, alpha=faint, linewidth=0)
+        if mean.isna().any():
+            ax.plot(np.array(at)[mean.notna()], mean.dropna(), color=color, linewidth=1.1, linestyle=(0, (1, 2)), zorder=2)
         ax.plot(at, mean, color=color, marker=marker, markersize=7, linewidth=2.2, linestyle=line, zorder=3 + i)
         for value, (k, n) in sums[sums["sum"] > 0].iterrows():
-            fallen.setdefault(value, []).append((f"{marker} {k}/{n} collapsed", color, marker))
+            fallen.setdefault(key, []).append((place[value], f"{k}/{n}", color, marker))
         height = mean.dropna()
-        if len(height) and height.index[-1] == values[-1]:
-            ends.append((float(height.iloc[-1]), words, color))
-        elif len(height):  # the line ends before the others do: named where it ends
-            at = (place[height.index[-1]], float(height.iloc[-1]))
-            ax.annotate(words, at, (9, 0), textcoords="offset points", va="center", fontsize=10, color=color, fontweight="bold")
+        if len(height) and place[height.index[-1]] >= 0.75 * (len(values) - 1):
+            ends.append((float(height.iloc[-1]), words, color, place[height.index[-1]]))
+        elif len(height):  # the line ends long before the others do: named where it ends
+            last = (place[height.index[-1]], float(height.iloc[-1]))
+            ax.annotate(
+                words, last, (9, 0), textcoords="offset points", va="center", fontsize=10, color=color, fontweight="bold"
+            )
     ax.set_xticks(range(len(values)), [f"{value:g}" for value in values])
     span = max(len(values) - 1, 1)
     ax.set_xlim(-0.07 * span, len(values) - 1 + 0.07 * span)
-    ax.set_ylim(max(0, ax.get_ylim()[0]), min(101, ax.get_ylim()[1]))
-    for value, texts in fallen.items():
-        _say_collapsed(ax, place[value], texts)
+    low, high = max(0, ax.get_ylim()[0]), min(101, ax.get_ylim()[1])
+    ax.set_ylim(low - 0.055 * len(fallen) * (high - low), high)
+    for row, counts in enumerate(fallen.values()):
+        _say_collapsed(ax, row, counts)
     _name_ends(ax, [end for end in ends if np.isfinite(end[0])], len(values) - 1, span)
     ax.set_ylabel("AUROC on the target (%)")
     return ax
 
 
-def _say_collapsed(ax: Axes, at: float, texts: Sequence[tuple[str, str, str]]) -> None:
-    """Markers and counts of the series that collapsed at one place, stacked at the foot."""
+def _say_collapsed(ax: Axes, row: int, counts: Sequence[tuple[int, str, str, str]]) -> None:
+    """Hollow markers and counts where one series collapsed, a row at the foot with its word at the last of them."""
     low, high = ax.get_ylim()
-    for j, (text, color, marker) in enumerate(texts):
-        y = 0.03 + 0.05 * j
-        ax.plot(at, low + y * (high - low), marker=marker, color="white", markeredgecolor=color, markersize=7, zorder=9)
+    y = low + (0.03 + 0.05 * row) * (high - low)
+    for j, (at, text, color, marker) in enumerate(counts):
+        ax.plot(at, y, marker=marker, color="white", markeredgecolor=color, markersize=7, zorder=9)
         ax.annotate(
-            text.split(" ", 1)[1], (at, low + y * (high - low)), (8, 0), textcoords="offset points", va="center", fontsize=9,
-            color=color, zorder=9, annotation_clip=False,
+            text + (" collapsed" if j == len(counts) - 1 else ""), (at, y), (7, 0), textcoords="offset points", va="center",
+            fontsize=9, color=color, zorder=9, annotation_clip=False,
         )  # fmt: skip
 
 
@@ -238,9 +245,8 @@ def selection_map(frame: pd.DataFrame, by: str, ax: Axes, styles: Mapping[str, t
         ax.scatter(dots["purity"], dots["recall"], s=18, color=color, marker=marker, alpha=0.35, linewidth=0)
         ax.scatter(x, y, s=130, color=color, marker=marker, edgecolor="white", zorder=4)
         collapsed = int(rows["collapsed"].sum())
-        score = (
-            f"{collapsed}/{len(rows)} collapsed" if collapsed else f"AUROC {rows.groupby('normal')['auroc'].mean().mean():.1f}"
-        )
+        auroc = rows.groupby("normal")["auroc"].mean().mean()
+        score = f"{collapsed}/{len(rows)} collapsed" if collapsed else f"AUROC {auroc:.1f}"
         tops.append((y, x, f"{words}: {score}", color))
     low, high = ax.get_ylim()
     right = ax.get_xlim()[1]
@@ -275,22 +281,15 @@ def gain_bars(frame: pd.DataFrame, methods: Sequence[str], control: str, ax: Axe
         _, color, marker = _style(method, None)
         k, n = fallen.loc[method]
         if k:
-            ax.text(i, 50, f"{k}/{n}\ncollapsed", ha="center", va="center", color=color, fontsize=9)
+            ax.text(i, 50, f"{k}/{n}\ncollapsed", ha="center", va="center", color=color, fontsize=9, bbox=HALO)
             continue
         values = means.loc[method].dropna()
         ax.plot([i, i], [level, values.mean()], color=color, linewidth=5, alpha=0.35, solid_capstyle="butt")
         ax.scatter(np.full(len(values), i + 0.17), values, s=14, color=color, alpha=0.5, linewidth=0)
         ax.scatter(i, values.mean(), s=90, color=color, marker=marker, edgecolor="white", zorder=4)
-        gain = "" if method == control else f"\n{values.mean() - level:+.1f}"
-        ax.text(
-            i - 0.14,
-            values.mean(),
-            f"{values.mean():.1f}{gain}",
-            ha="right",
-            va="center" if gain else "bottom",
-            fontsize=9,
-            color=color,
-        )
+        gain = "" if method == control or np.isnan(level) else f"\n{values.mean() - level:+.1f}"
+        place = {"x": i - 0.14, "y": values.mean(), "ha": "right", "va": "center" if gain else "bottom"}
+        ax.text(s=f"{values.mean():.1f}{gain}", fontsize=9, color=color, bbox=HALO, **place)
     ax.set_xticks(range(len(shown)), [method.replace("_", "\n") for method in shown])
     ax.set_xlim(-0.7, len(shown) - 0.5)
     below = min(45, np.nanmin(means.to_numpy()) - 6)

@@ -121,3 +121,14 @@ def test_gains_are_over_the_control_and_vanish_where_it_collapsed(ax):
     assert _texts(other)[0] == "1/2\ncollapsed"
     assert "+" not in "".join(_texts(other))
     plt.close(figure)
+
+
+def test_panels_that_share_their_axis_cut_nothing_off():
+    figure, axes = plt.subplots(1, 2, sharey=True)
+    for ax, auroc in zip(axes, (50.0, 90.0), strict=True):
+        rows = [{"k": k, "normal": "a", "auroc": auroc + k, "collapsed": k == 2} for k in (0, 1, 2)]
+        curves.parameter_curves(_frame(rows), "k", ax)
+    low, high = axes[0].get_ylim()
+    assert low < 50
+    assert high > 91
+    plt.close(figure)

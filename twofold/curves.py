@@ -112,7 +112,7 @@ def _name_ends(ax: Axes, ends: Sequence[tuple[float, str, str, int]], right: flo
         ax.annotate(
             words, (last + 0.025 * span, height), (right + 0.09 * span, place), va="center", fontsize=10, color=color,
             fontweight="bold", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0},
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)},
         )  # fmt: skip
 
 
@@ -172,6 +172,7 @@ def parameter_curves(
     ax.set_xticks(range(len(values)), [f"{value:g}" for value in values])
     span = max(len(values) - 1, 1)
     ax.set_xlim(-0.07 * span, len(values) - 1 + 0.07 * span)
+    ax.autoscale(True, "y")  # panels may share it
     low, high = max(0, ax.get_ylim()[0]), min(101, ax.get_ylim()[1])
     ax.set_ylim(low - 0.055 * len(fallen) * (high - low), high)
     for row, counts in enumerate(fallen.values()):
@@ -183,12 +184,11 @@ def parameter_curves(
 
 def _say_collapsed(ax: Axes, row: int, counts: Sequence[tuple[int, str, str, str]]) -> None:
     """Hollow markers and counts where one series collapsed, a row at the foot with its word at the last of them."""
-    low, high = ax.get_ylim()
-    y = low + (0.03 + 0.05 * row) * (high - low)
+    y, foot = 0.03 + 0.05 * row, ax.get_xaxis_transform()
     for j, (at, text, color, marker) in enumerate(counts):
-        ax.plot(at, y, marker=marker, color="white", markeredgecolor=color, markersize=7, zorder=9)
+        ax.plot(at, y, marker=marker, color="white", markeredgecolor=color, markersize=7, zorder=9, transform=foot)
         ax.annotate(
-            text + (" collapsed" if j == len(counts) - 1 else ""), (at, y), (7, 0), textcoords="offset points", va="center",
+            text + (" collapsed" if j == len(counts) - 1 else ""), (at, y), (7, 0), foot, "offset points", va="center",
             fontsize=9, color=color, zorder=9, annotation_clip=False,
         )  # fmt: skip
 

@@ -111,11 +111,9 @@ def test_every_notebook_of_the_project_can_be_planned(preset):
     assert names >= {*(f"table{i}" for i in range(1, 9)), *(f"figure{i}" for i in range(1, 6)), "quickstart"}
     for path in notebooks():
         given = preset_parameters(preset, path.stem)
-        try:
-            configs = plan(path, given)
-        except InputError as error:  # PACS is not at hand everywhere
-            assert "pacs" in str(error).lower()
-            continue
+        if "pacs" in str(given):
+            given = {**given, "pairs": [["digits", "type", "optdigits"]]}  # PACS is not at hand everywhere
+        configs = plan(path, given)
         assert len(set(configs)) == len(configs)
 
 

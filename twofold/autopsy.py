@@ -65,7 +65,7 @@ def setting(config: RunConfig) -> str:
 
     >>> from twofold import configure
     >>> setting(configure("digits", "type", "optdigits", "3", center="batch", clip_norm=0))
-    'center=batch, clip_norm=0'
+    'clip_norm=0, center=batch'
     """
     inside = config.name.partition("[")[2].partition("]")[0]
     return inside.replace(",", ", ") or f"preset (learning_rate={config.learning_rate:g})"

@@ -46,7 +46,10 @@ def test_selection_follows_the_order_of_rows(blobs, selection):
     np.testing.assert_array_equal(turned.positive[::-1], plain.positive)
 
 
-@pytest.mark.parametrize("selection", CHOICES["selection"])
+SELECTIONS = [name for name in CHOICES["selection"] if name != "trimmed"]  # that one is the Gaussians' own
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
 @pytest.mark.parametrize("negatives", CHOICES["negatives"])
 def test_every_selection_with_every_negatives_is_repeatable_and_disjoint(blobs, selection, negatives):
     features, labels = blobs
@@ -142,7 +145,7 @@ def test_the_oracle_without_labels_is_refused():
         select(np.eye(3), "oracle", "non_dominant")
 
 
-@pytest.mark.parametrize("selection", [name for name in CHOICES["selection"] if name != "oracle"])
+@pytest.mark.parametrize("selection", [name for name in SELECTIONS if name != "oracle"])
 def test_labels_move_no_selection_but_the_oracle(blobs, selection):
     features, labels = blobs
     plain, told = (select(features, selection, "sparse_tail", oracle_labels=given) for given in (None, 1 - labels))

@@ -1,6 +1,7 @@
 """Means, spreads and verdicts on results made by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from twofold.config import configure
@@ -189,3 +190,21 @@ def test_several_anomaly_ratios_are_never_mixed_in_a_verdict():
     results[0] = {**results[0], "anomaly_ratio": 0.3}
     with pytest.raises(ValueError, match="must hold one anomaly_ratio"):
         above(as_frame(results), "twofold", "source_only", 500)
+
+
+def test_the_gap_closed_is_the_sum_of_gains_over_the_sum_of_gaps_that_matter():
+    from twofold.statistics import gap_closed
+
+    rows = []
+    for target, scores in {"b": (70, 60, 75, 80), "c": (50, 90, 88, 95), "d": (99, 90, 99.2, 99.5)}.items():
+        for method, auroc in zip(("one", "two", "mine", "oracle"), scores, strict=True):
+            rows += [
+                {"dataset": "x", "source": "a", "target": target, "normal": n, "method": method, "auroc": auroc} for n in "pq"
+            ]
+    table, whole = gap_closed(pd.DataFrame(rows), "mine", ["one", "two"], "oracle")
+    assert table["best_control"].tolist() == ["one", "two", "one"]
+    assert whole["closed"] == pytest.approx((5 - 2) / (10 + 5))  # pair d has a gap below one point
+    assert whole["worst_gain"] == -2
+    assert whole["mean_gain"] == pytest.approx((5 - 2 + 0.2) / 3)
+    with pytest.raises(ValueError, match="frame must hold absent"):
+        gap_closed(pd.DataFrame(rows), "absent", ["one"], "oracle")

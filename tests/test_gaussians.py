@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import normalize
 
-from twofold.gaussians import fit_gaussian, fit_pooled
+from twofold.gaussians import WEAK_SEPARATION, fit_gaussian, fit_pooled
+from twofold.reports import weak_words
 
 
 def scene(n_anomalous=10, n=100, d=40, seed=0):
@@ -63,8 +65,6 @@ def test_more_than_one_space_is_the_mean_of_their_scores():
 
 def test_the_score_ignores_where_the_source_is_but_not_how_it_varies():
     source, target, labels = scene()
-    from sklearn.preprocessing import normalize
-
     kept = labels == 0
     here = fit_pooled([source], [target], kept=kept).anomaly_score([target])
     left_out = fit_pooled([source], [target], source_weight=0.0, kept=kept).anomaly_score([target])
@@ -88,3 +88,17 @@ def test_twenty_pictures_and_equal_pictures_are_enough():
 def test_spaces_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="the same 2 or more pictures"):
         fit_pooled([np.ones((4, 3))], [np.ones((3, 3)), np.ones((2, 3))])
+
+
+def test_separation_is_the_log_of_two_spreads_and_warns_where_nothing_stands_apart():
+    source, target, labels = scene()
+    fitted = fit_pooled([source], [target])
+    unit, half = normalize(target), np.argsort(fitted.train_scores, kind="stable")[:50]
+    assert fitted.separation == pytest.approx(np.log(unit.var(axis=0).sum() / unit[half].var(axis=0).sum()))
+    assert fitted.separation > fit_pooled([source], [target[labels == 0]]).separation
+    twins = fit_pooled([source], [np.repeat(target[:1], 30, axis=0)])
+    assert twins.separation == pytest.approx(0) and twins.weak
+
+
+def test_the_warning_names_the_figure_and_its_limit():
+    assert "0.10" in weak_words(0.1) and str(WEAK_SEPARATION) in weak_words(0.1)

@@ -12,6 +12,7 @@ from twofold.datasets import DATASETS, load_domain
 from twofold.embeddings import EmbeddingCache
 from twofold.errors import InputError
 from twofold.folders import FOLDER_DATASETS, check, find_root
+from twofold.gaussians import WEAK_SEPARATION
 from twofold.presets import METHODS, PRESETS
 from twofold.statistics import above
 from twofold.weights import resolve_weights
@@ -27,6 +28,7 @@ __all__ = [
     "render",
     "run_summary",
     "selection_reading",
+    "weak_words",
     "with_spread",
 ]
 
@@ -47,11 +49,22 @@ def run_summary(result: dict[str, Any]) -> str:
             f"  taken for normal: {dominant['size']} pictures, purity {dominant['purity']:.2f}, "
             f"recall {dominant['recall']:.2f} (labels used for this line alone)"
         )
+    separation = result.get("separation")  # runs stored before it was measured have none
+    if separation is not None and separation < WEAK_SEPARATION:
+        lines.append(f"  {weak_words(separation)}")
     if result["collapsed"]:
         lines.append("  COLLAPSED: the features have shrunk to a point, the AUROC means nothing")
     if result["oracle"]:
         lines.append("  oracle: target labels steered this run")
     return "\n".join(lines)
+
+
+def weak_words(separation: float) -> str:
+    """What a detector says, from unlabelled pictures alone, before its ranking is trusted."""
+    return (
+        f"WEAK: the target is hardly wider than its most alike half (separation {separation:.2f}, below {WEAK_SEPARATION}): "
+        "few anomalies stand apart, or so many that they count as normal; look at the highest scores before you trust them"
+    )
 
 
 def with_spread(row: Any) -> str:

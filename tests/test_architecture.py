@@ -10,8 +10,8 @@ import twofold
 
 PACKAGE = Path(twofold.__file__).parent
 ORDER = """
-errors presets config domains digits emoji published_counts folders datasets weights backbones embeddings
-tasks neighbors gaussians selection objectives alignment training metrics simulation detectors experiments
+errors presets config domains digits emoji published_counts listing folders datasets weights backbones embeddings
+tasks neighbors gaussians selection objectives alignment training metrics simulation detectors deploy experiments
 store sweeps statistics published reports tables plots charts scenes diagrams anatomy gallery autopsy curves
 arrows clusters studies reproduce cli
 """.split()

@@ -9,6 +9,7 @@ config          what a run is, resolved and checked
 domains         pictures with classes and stable ids
 digits, emoji   two data sets that pip alone brings
 published_counts  what those data sets must hold
+listing         which pictures lie in a folder
 folders         PACS, Office-31, Office-Home, VisDA-2017, and any folder tree
 datasets        every data set by name
 weights         where a network's weights come from, said in the open
@@ -24,6 +25,7 @@ training        THE loop (Eq. 10)
 metrics         AUROC and its kin, the verdict on collapse
 simulation      the curse in a plane, and the terms of its bound (Eq. 2-4); no torch
 detectors       a detector fitted to a task, and its scores
+deploy          a folder of normal pictures, a folder without labels: fit, score, save, load
 experiments     one run from its configuration to its result
 store, sweeps   many runs, never computed twice
 statistics      means, spreads, and when a method is above another
@@ -32,8 +34,6 @@ reports, tables  words, tables as the paper prints them
 plots, charts   figures
 scenes          the plane drawn, and a slider for a live notebook; no torch
 diagrams        the method's boxes and arrows (Figure 3)
-published       the paper's own numbers and claims, held against runs
-reports, tables, plots  words, tables and figures
 curves          a score against a parameter
 arrows          what a loss asks of every point
 clusters        what each cluster took
@@ -58,6 +58,7 @@ _HOMES = {
     "expand": "sweeps",
     "sweep": "sweeps",
     "RunStore": "store",
+    "TwoFoldDetector": "deploy",
     "collect": "statistics",
     "as_frame": "statistics",
     "above": "statistics",

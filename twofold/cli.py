@@ -1,4 +1,4 @@
-"""The command line: run, sweep, collect, reproduce, data, doctor. Heavy imports wait until a command needs them."""
+"""The command line: fit, score, run, sweep, collect, reproduce, data, doctor. Heavy imports wait until a command needs them."""
 
 from __future__ import annotations
 
@@ -85,6 +85,21 @@ def _add_run_flags(parser: argparse.ArgumentParser) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="twofold", description="Unsupervised domain adaptation for one-class anomaly detection.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    fit = commands.add_parser(
+        "fit",
+        help="a detector for pictures of your own",
+        description="Fit a detector to a folder of normal pictures and a folder without labels; nothing is trained.",
+    )
+    fit.add_argument("source", help="folder of normal pictures")
+    fit.add_argument("target", help="folder of at least 20 pictures without labels, most of them normal")
+    fit.add_argument("--out", default="detector.safetensors", help="the detector (default: detector.safetensors)")
+    fit.add_argument("--scores", help="CSV of the target's own scores")
+    fit.add_argument("--preset", default="embedded", help=_HELP["preset"])
+    fit.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    score = commands.add_parser("score", help="scores of more pictures", description="CSV on stdout, most anomalous first.")
+    score.add_argument("detector", help="file of 'twofold fit'")
+    score.add_argument("pictures", help="folder of pictures")
+    score.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
     run = commands.add_parser("run", help="one run", description="Train and judge one run; any field of a run is a flag.")
     _add_run_flags(run)
     sweep = commands.add_parser(
@@ -210,6 +225,43 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     return int(failed > 0)
 
 
+def _scores_csv(ids: Any, scores: Any) -> str:
+    """Pictures and their scores as CSV, most anomalous first."""
+    from pandas import DataFrame
+
+    return (
+        DataFrame({"picture": ids, "anomaly_score": scores}).sort_values("anomaly_score", ascending=False).to_csv(index=False)
+    )
+
+
+def _fit(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from twofold.deploy import TwoFoldDetector
+    from twofold.listing import load_pictures
+    from twofold.reports import fit_summary
+    from twofold.studies import write_aside
+
+    source, target = load_pictures(arguments.source), load_pictures(arguments.target)
+    detector = TwoFoldDetector(arguments.preset, arguments.device).fit(source, target)
+    detector.save(arguments.out)
+    if arguments.scores:
+        write_aside(Path(arguments.scores), _scores_csv(target.ids, detector.fitted.train_scores))
+    print(fit_summary(detector.fitted, len(source), target.ids))
+    print(f"saved to {arguments.out}")
+    return 0
+
+
+def _score(arguments: argparse.Namespace) -> int:
+    from twofold.deploy import TwoFoldDetector
+    from twofold.listing import load_pictures
+
+    pictures = load_pictures(arguments.pictures)
+    scores = TwoFoldDetector.load(arguments.detector, arguments.device).anomaly_score(pictures)
+    print(_scores_csv(pictures.ids, scores), end="")
+    return 0
+
+
 def _data(arguments: argparse.Namespace) -> int:
     from twofold.reports import check_data, list_data
 
@@ -230,7 +282,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; exit codes: 0 done, 1 something failed, 2 bad input, 130 interrupted."""
-    commands = {"run": _run, "sweep": _sweep, "collect": _collect, "reproduce": _reproduce, "data": _data, "doctor": _doctor}
+    commands = {"fit": _fit, "score": _score, "run": _run, "sweep": _sweep, "collect": _collect}
+    commands |= {"reproduce": _reproduce, "data": _data, "doctor": _doctor}
     try:
         arguments = _parser().parse_args(argv)
         return commands[arguments.command](arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,7 @@ from twofold.tasks import Task, View
 from twofold.training import Inputs, Training, extract, train
 from twofold.weights import Weights
 
-__all__ = ["Fitted", "fit", "pick_device", "single_thread"]
+__all__ = ["Fitted", "embed_layers", "fit", "pick_device", "single_thread"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +194,26 @@ def _score_frozen(
     return Fitted(None, None, features, features, scores, seconds)
 
 
+def embed_layers(
+    config: RunConfig,
+    views: Sequence[View],
+    weights: dict[str, Weights],
+    device: torch.device,
+    cache: EmbeddingCache,
+) -> list[list[np.ndarray]]:
+    """Of each view its (n, d) features in each layer that a pooled Gaussian looks at, all seen at the encoder's size."""
+    layers: list[list[np.ndarray]] = [[] for _ in views]
+    for role in ("encoder", "backbone"):
+        if config.features not in (role, "both"):
+            continue
+        name, size_px = getattr(config, role), config.encoder_size_px
+        extractor, widths = load_layers(name, weights[role], size_px, config.hidden_layer, config.seed)
+        extractor.network.to(device)
+        for view, found in zip(views, layers, strict=True):
+            found += np.split(view.embed(extractor, cache).numpy(), np.cumsum(widths)[:-1], axis=1)
+    return layers
+
+
 def _score_pooled(
     config: RunConfig,
     task: Task,
@@ -205,18 +225,9 @@ def _score_pooled(
 ) -> Fitted:
     """Trimmed Gaussians in the layers of frozen networks, seen at the encoder's size."""
     start = time.perf_counter()
-    spaces: list[tuple[np.ndarray, ...]] = []  # (source, target, test) of each layer of each network
-    for role in ("encoder", "backbone"):
-        if config.features not in (role, "both"):
-            continue
-        name, seed = getattr(config, role), config.seed
-        extractor, widths = load_layers(name, weights[role], config.encoder_size_px, config.hidden_layer, seed)
-        extractor.network.to(device)
-        views = [view.embed(extractor, cache).numpy() for view in (source, task.target_train, task.target_test)]
-        edges = np.cumsum(widths)[:-1]
-        spaces += zip(*(np.split(features, edges, axis=1) for features in views), strict=True)
+    views = (source, task.target_train, task.target_test)
+    of_source, of_target, of_test = embed_layers(config, views, weights, device, cache)
     encoded = time.perf_counter()
-    of_source, of_target, of_test = zip(*spaces, strict=True)
     kept = {"trimmed": None, "all": np.ones(len(task.target_train), bool)}.get(config.selection)
     if config.selection == "oracle":
         kept = oracle_labels == 0

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from twofold.domains import Domain, FilePictures
 from twofold.errors import InputError
+from twofold.listing import SUFFIXES, fingerprint, pictures, short_names, subfolders
 from twofold.published_counts import FOLDER_DATASETS, CheckReport, CheckRow, FolderDataset
 
 __all__ = ["FOLDER_DATASETS", "CheckReport", "CheckRow", "FolderDataset", "check", "find_root", "load_folder_domain"]
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def find_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:
@@ -83,7 +81,7 @@ def load_folder_domain(dataset: str, domain: str, root: str | os.PathLike[str] |
         classes = _every_class(folder, domain)
     else:
         classes = _listed_classes(FOLDER_DATASETS[dataset], folder, domain)
-    files = {name: _pictures(class_folder) for name, class_folder in classes.items()}
+    files = {name: pictures(class_folder) for name, class_folder in classes.items()}
     empty = [str(classes[name]) for name in classes if not files[name]]
     if empty:
         raise InputError(
@@ -93,10 +91,10 @@ def load_folder_domain(dataset: str, domain: str, root: str | os.PathLike[str] |
     rows = sorted(
         (f"{name}/{short}", name, classes[name] / file)
         for name in classes
-        for file, short in zip(files[name], _short_names(files[name]), strict=True)
+        for file, short in zip(files[name], short_names(files[name]), strict=True)
     )
     ids, class_names, paths = zip(*rows, strict=True)
-    fingerprints = [_fingerprint(path, folder) for path in paths]
+    fingerprints = [fingerprint(path, folder) for path in paths]
     return Domain(dataset, domain, FilePictures(paths), class_names, ids, fingerprints)
 
 
@@ -133,7 +131,7 @@ def check(name: str, root: str | os.PathLike[str] | None = None) -> CheckReport:
     rows = []
     for domain in dataset.domains:
         holder = holders.get(domain)
-        found = {path: len(_pictures(path)) for path in _subfolders(holder)} if holder else {}
+        found = {path: len(pictures(path)) for path in subfolders(holder)} if holder else {}
         classes = _matching(holder, dataset.classes, dataset.aliases) if holder else {}
         if domain in dataset.counts:
             for class_name, published in zip(dataset.classes, dataset.counts[domain], strict=True):
@@ -151,7 +149,7 @@ def _given_root(name: str, root: str | os.PathLike[str] | None) -> Path:
         get = FOLDER_DATASETS[name].source_note if name in FOLDER_DATASETS else "lay pictures as <domain>/<class>/*"
         raise InputError(f"wanted the folder of {name}, got none; pass --root or set TWOFOLD_DATA; to get it: {get}")
     folder = Path(os.path.expanduser(chosen))
-    _subfolders(folder)  # says at once if it cannot be read
+    subfolders(folder)  # says at once if it cannot be read
     return folder
 
 
@@ -163,7 +161,7 @@ def _search(dataset: FolderDataset, given: Path) -> Path | None:
         for folder in level:
             if _class_holders(dataset, folder):
                 return folder
-        level = [inner for folder in level for inner in _subfolders(folder) if _key(inner.name) in usual]
+        level = [inner for folder in level for inner in subfolders(folder) if _key(inner.name) in usual]
     return None
 
 
@@ -199,11 +197,11 @@ def _listed_classes(dataset: FolderDataset, root: Path, domain: str) -> dict[str
 
 def _every_class(root: Path, domain: str) -> dict[str, Path]:
     """Class -> folder for all folders of a domain of one's own."""
-    domains = {folder.name: folder for folder in _subfolders(root)}
+    domains = {folder.name: folder for folder in subfolders(root)}
     if domain not in domains:
         found = ", ".join(domains) or "no folders"
         raise InputError(f"wanted domain {domain!r} as a folder in {root}, got {found}; choose one or add it")
-    classes = {folder.name: folder for folder in _subfolders(domains[domain])}
+    classes = {folder.name: folder for folder in subfolders(domains[domain])}
     if not classes:
         raise InputError(
             f"wanted class folders in {domains[domain]}, got none; lay the pictures as <domain>/<class>/*.png or *.jpg"
@@ -220,61 +218,10 @@ def _matching(folder: Path, names: Iterable[str], aliases: Mapping[str, tuple[st
     """Name -> the subfolder whose whole name is a spelling or alias of it, in the order of ``names``."""
     name_of = {_key(spelling): name for name in names for spelling in (name, *aliases.get(name, ()))}
     found = {}
-    for subfolder in _subfolders(folder):
+    for subfolder in subfolders(folder):
         name = name_of.get(_key(subfolder.name))
         if name in found:
             raise InputError(f"wanted one folder for {name}, got {found[name]} and {subfolder}; remove or rename one")
         if name is not None:
             found[name] = subfolder
     return {name: found[name] for name in name_of.values() if name in found}
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    """Visible folders inside a folder, sorted by name."""
-    try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
-    except (OSError, ValueError) as error:
-        raise _unreadable(folder, error) from error
-    return [folder / name for name in sorted(names)]
-
-
-def _pictures(folder: Path) -> list[str]:
-    """Relative paths of the visible pictures in a folder and the folders nested in it, with forward slashes."""
-
-    def refuse(error: OSError) -> None:
-        raise _unreadable(Path(error.filename), error) from error
-
-    found = []
-    for place, inner, files in os.walk(folder, onerror=refuse):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        relative = Path(place).relative_to(folder)
-        shown = [name for name in files if not name.startswith(".") and name.lower().endswith(SUFFIXES)]
-        found += [(relative / name).as_posix() for name in shown]
-    for file in found:
-        if not file.isascii() and file.encode(errors="ignore").decode() != file:
-            raise InputError(f"wanted file names in UTF-8, got {file!a} in {folder}; rename the file")
-    return found
-
-
-def _short_names(files: list[str]) -> list[str]:
-    """Paths without their suffix, except where another file would then have the same name."""
-    stems = [os.path.splitext(file)[0] for file in files]
-    taken = Counter(stems) + Counter(files)
-    return [stem if taken[stem] == 1 else file for file, stem in zip(files, stems, strict=True)]
-
-
-def _fingerprint(path: Path, root: Path) -> str:
-    """Changes whenever the file does, and is the same wherever the root lies."""
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    name = path.relative_to(root).with_suffix("").as_posix().replace("@", "%40")
-    return f"{name}:{status.st_size}@{status.st_mtime_ns}"
-
-
-def _unreadable(path: Path, error: OSError | ValueError) -> InputError:
-    """One line about a file or folder that the system refuses."""
-    reason = getattr(error, "strerror", None) or error
-    return InputError(f"wanted to read {path}, got '{reason}'; correct the path or its permissions")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from twofold.datasets import DATASETS, load_domain
 from twofold.embeddings import EmbeddingCache
 from twofold.errors import InputError
 from twofold.folders import FOLDER_DATASETS, check, find_root
-from twofold.gaussians import WEAK_SEPARATION
+from twofold.gaussians import WEAK_SEPARATION, PooledGaussian
 from twofold.presets import METHODS, PRESETS
 from twofold.statistics import above
 from twofold.weights import resolve_weights
@@ -23,6 +25,7 @@ __all__ = [
     "curse_headline",
     "curse_reading",
     "doctor",
+    "fit_summary",
     "list_data",
     "markdown_table",
     "render",
@@ -65,6 +68,19 @@ def weak_words(separation: float) -> str:
         f"WEAK: the target is hardly wider than its most alike half (separation {separation:.2f}, below {WEAK_SEPARATION}): "
         "few anomalies stand apart, or so many that they count as normal; look at the highest scores before you trust them"
     )
+
+
+def fit_summary(fitted: PooledGaussian, n_source: int, ids: Sequence[str], shown: int = 5) -> str:
+    """A detector fitted to pictures of one's own, in a few lines."""
+    lines = [
+        f"{n_source} source pictures, {len(ids)} target pictures, {int(fitted.kept.sum())} of them taken for normal",
+        f"separation {fitted.separation:.2f} (from unlabelled pictures alone)",
+    ]
+    if fitted.weak:
+        lines.append(weak_words(fitted.separation))
+    lines.append("most anomalous of the target (0 is a usual normal picture):")
+    order = np.argsort(-fitted.train_scores, kind="stable")[:shown]
+    return "\n".join(lines + [f"  {fitted.train_scores[i]:7.2f}  {ids[i]}" for i in order])
 
 
 def with_spread(row: Any) -> str:

@@ -104,3 +104,20 @@ def test_separation_is_the_log_of_two_spreads_and_warns_where_nothing_stands_apa
 def test_the_warning_names_the_figure_and_its_limit():
     assert "0.10" in weak_words(0.1)
     assert str(WEAK_SEPARATION) in weak_words(0.1)
+
+
+def test_the_log_determinant_is_the_covariance_s_in_both_shapes():
+    for n, d in ((12, 30), (60, 15)):
+        rows = np.random.default_rng(0).normal(size=(n, d)) * np.linspace(0.5, 3, d)
+        covariance, _ = ledoit_wolf(rows, assume_centered=True)
+        fitted = fit_gaussian(np.zeros(d), rows, np.ones(n))
+        assert fitted.log_determinant == pytest.approx(np.linalg.slogdet(covariance)[1], rel=1e-6)
+
+
+def test_a_source_that_varies_as_the_target_is_trusted_and_one_that_does_not_is_left_out():
+    source, target, _ = scene(n=60)
+    stranger = np.random.default_rng(5).normal(size=source.shape) * np.linspace(0.01, 30, source.shape[1])
+    assert fit_pooled([source], [target]).source_weights == [1.0]
+    assert fit_pooled([stranger], [target]).source_weights == [0.0]
+    assert fit_pooled([source, stranger], [target, target]).source_weights == [1.0, 0.0]
+    assert fit_pooled([stranger], [target], source_weight=0.3).source_weights == [0.3]

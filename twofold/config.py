@@ -75,7 +75,7 @@ class RunConfig:
     target_neighbors: int  # of target_only
     msc_temperature: float
     kept_share: float  # of the target, by pooled_gaussian
-    source_weight: float  # of a source picture in the pooled covariance
+    source_weight: float | None  # of a source picture in the pooled covariance; None: by held-out likelihood
     hidden_layer: bool  # pooled_gaussian looks at a hidden layer beside the last
 
     @property
@@ -179,7 +179,7 @@ def configure(
         _known(field, values[field], choices)
     for field, (lowest, highest, closed) in RANGES.items():
         value = values[field]
-        if not (lowest <= value <= highest and (closed or value > lowest)):
+        if value is not None and not (lowest <= value <= highest and (closed or value > lowest)):
             raise InputError(f"wanted {field} in {'[' if closed else '('}{lowest}, {highest}], got {value}; correct it")
     if not 0 <= values["anomaly_ratio"] < 1:
         raise InputError(f"wanted anomaly_ratio in [0, 1), got {values['anomaly_ratio']}; 0.1 is one anomaly in ten pictures")

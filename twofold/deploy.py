@@ -110,6 +110,7 @@ class TwoFoldDetector:
             fields = asdict(gaussian)
             tensors |= {f"{i}.{field}": np.ascontiguousarray(value) for field, value in fields.items()}
         about = {"format": FORMAT, "config": asdict(self.config), "separation": fitted.separation}
+        about["source_weights"] = fitted.source_weights
         about["weights"] = {role: weights.key for role, weights in self._weights.items()}
         aside = place.with_name(f".{place.name}.{uuid.uuid4().hex}.part")
         try:
@@ -145,10 +146,15 @@ class TwoFoldDetector:
         scales = [(float(middle), float(width)) for middle, width in tensors["scales"]]
         gaussians = []
         for i in range(len(scales)):
-            mean, axes, variances = (tensors[f"{i}.{name}"] for name in ("mean", "axes", "variances"))
-            gaussians.append(Gaussian(mean, axes, variances, *(tensors[f"{i}.{n}"].item() for n in ("floor", "shrinkage"))))
+            numbers = (tensors[f"{i}.{name}"].item() for name in ("sign", "sphere", "log_determinant", "shrinkage"))
+            gaussians.append(Gaussian(tensors[f"{i}.mean"], tensors[f"{i}.root"], *numbers))
         detector.fitted = PooledGaussian(
-            gaussians, scales, tensors["kept"], tensors["train_scores"], float(about["separation"])
+            gaussians,
+            scales,
+            tensors["kept"],
+            tensors["train_scores"],
+            about["source_weights"],
+            about["separation"],
         )
         return detector
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve_triangular
 from sklearn.preprocessing import normalize
 
 from twofold.neighbors import knn_distance
@@ -15,26 +16,27 @@ __all__ = ["WEAK_SEPARATION", "Gaussian", "PooledGaussian", "fit_gaussian", "fit
 
 FOLDS = 5  # no picture is judged by a Gaussian that it helped to fit
 ROUNDS = 2  # of judging and keeping; more change nothing
+SOURCE_WEIGHTS = (0.0, 0.1, 0.3, 1.0)  # from leaving the source out to trusting it like the target
 CORE_NEIGHBORS = 5  # of the density that makes the first guess
 WEAK_SEPARATION = 0.2  # below it a ranking is rarely good; the lowest three in ten of the development pairs' runs
 
 
 @dataclass(frozen=True, eq=False)
 class Gaussian:
-    """A Gaussian of shrunk covariance by its principal axes: ``variances`` along ``axes``, ``floor`` everywhere else."""
+    """A Gaussian of shrunk covariance, by the root of what it adds to (sign 1) or takes from (-1) a sphere's precision."""
 
     mean: np.ndarray  # (d,)
-    axes: np.ndarray  # (d, k)
-    variances: np.ndarray  # (k,)
-    floor: float
+    root: np.ndarray  # (k, d)
+    sign: float
+    sphere: float  # precision of the sphere, 0 where the root is the whole precision's
+    log_determinant: float  # of the covariance
     shrinkage: float
 
     def distance(self, features: np.ndarray) -> np.ndarray:
         r"""Squared Mahalanobis distance :math:`(x-\mu)^\top \Sigma^{-1} (x-\mu)` of (n, d) features, (n,) >= 0."""
         centred = features - self.mean
-        along = centred @ self.axes
-        rest = (centred**2).sum(axis=1) - (along**2).sum(axis=1)
-        return (along**2 / self.variances).sum(axis=1) + np.maximum(rest, 0) / self.floor
+        along = ((centred @ self.root.T) ** 2).sum(axis=1)
+        return np.maximum(self.sphere * (centred**2).sum(axis=1) + self.sign * along, 0)
 
 
 def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray) -> Gaussian:
@@ -64,21 +66,23 @@ def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray) 
     n, d = deviations.shape
     total = weights.sum()
     rows = deviations * np.sqrt(weights / total)[:, None]
-    if n < d:  # the smaller of the two products has the same spectrum
-        variances, left = np.linalg.eigh(rows @ rows.T)
-        kept = variances > 1e-10 * max(variances[-1], 1e-30)
-        variances = variances[kept]
-        axes = rows.T @ left[:, kept] / np.sqrt(variances)
-    else:
-        variances, axes = np.linalg.eigh(rows.T @ rows)
-        kept = variances > 1e-10 * max(variances[-1], 1e-30)
-        variances, axes = variances[kept], axes[:, kept]
-    level = max(variances.sum() / d, 1e-12)
-    squares = (variances**2).sum()
+    scatter = rows @ rows.T if n < d else rows.T @ rows  # the smaller of the two has the same trace and norm
+    level = max(np.trace(scatter) / d, 1e-12)
+    squares = (scatter**2).sum()
     noise = (weights * (deviations**2).sum(axis=1) ** 2).sum() / total - squares
     noise /= total**2 / (weights**2).sum()
     shrinkage = float(np.clip(noise / max(squares - d * level**2, 1e-30), 1e-3, 1))
-    return Gaussian(mean, axes, (1 - shrinkage) * variances + shrinkage * level, shrinkage * level, shrinkage)
+    floor, kept = shrinkage * level, 1 - shrinkage
+    if n < d:  # the inverse by Woodbury's identity
+        lower = np.linalg.cholesky(np.eye(n) + kept / floor * scatter)
+        root = solve_triangular(lower, rows, lower=True) * (np.sqrt(kept) / floor)
+        sign, sphere, log_determinant = -1.0, 1 / floor, d * np.log(floor)
+    else:
+        lower = np.linalg.cholesky(kept * scatter + floor * np.eye(d))
+        root = solve_triangular(lower, np.eye(d), lower=True)
+        sign, sphere, log_determinant = 1.0, 0.0, 0.0
+    log_determinant += 2 * np.log(np.diag(lower)).sum()
+    return Gaussian(mean, root, sign, float(sphere), float(log_determinant), shrinkage)
 
 
 def _fit(source: np.ndarray, target: np.ndarray, kept: np.ndarray, source_weight: float) -> Gaussian:
@@ -93,14 +97,16 @@ def _fit(source: np.ndarray, target: np.ndarray, kept: np.ndarray, source_weight
 
 def _cross_fitted(
     source: np.ndarray, target: np.ndarray, kept: np.ndarray, source_weight: float, fold: np.ndarray
-) -> np.ndarray:
-    """(n,) distance of each target picture to the Gaussian of the other folds' kept pictures."""
-    distance = np.zeros(len(target))
+) -> tuple[np.ndarray, float]:
+    """(n,) distance of each target picture to the Gaussian of the other folds' kept pictures, and the mean
+    log-likelihood of the kept, but for a constant."""
+    distance, log_determinant = np.zeros(len(target)), np.zeros(len(target))
     for number in np.unique(fold):
         held = fold == number
         others = kept & ~held
-        distance[held] = _fit(source, target, others if others.any() else kept, source_weight).distance(target[held])
-    return distance
+        gaussian = _fit(source, target, others if others.any() else kept, source_weight)
+        distance[held], log_determinant[held] = gaussian.distance(target[held]), gaussian.log_determinant
+    return distance, float(-(distance + log_determinant)[kept].mean() / 2)
 
 
 def _lowest(scores: np.ndarray, share: float) -> np.ndarray:
@@ -117,6 +123,7 @@ class PooledGaussian:
     scales: list[tuple[float, float]]  # median and interquartile range of held-out distances of the kept
     kept: np.ndarray  # (n,) bool, target pictures taken for normal
     train_scores: np.ndarray  # (n,) held-out anomaly scores of the target pictures themselves
+    source_weights: list[float]  # of a source picture in each space's covariance, against 1 of a target picture
     separation: float  # log of how much wider the whole target is than its most alike half, mean over spaces
 
     @property
@@ -147,7 +154,7 @@ def fit_pooled(
     source_spaces: Sequence[np.ndarray],
     target_spaces: Sequence[np.ndarray],
     kept_share: float = EMBEDDED["kept_share"],
-    source_weight: float = EMBEDDED["source_weight"],
+    source_weight: float | None = EMBEDDED["source_weight"],
     kept: np.ndarray | None = None,
 ) -> PooledGaussian:
     r"""Find the normal part of an unlabelled target and describe it by one Gaussian a feature space.
@@ -164,7 +171,8 @@ def fit_pooled(
     source_spaces : of each space (n_source, d_l) features of normal source pictures; L2-normalised here.
     target_spaces : of each space (n, d_l) features of unlabelled target pictures, n >= 2; L2-normalised here.
     kept_share : of the target that is taken for normal.
-    source_weight : of a source picture in the covariance, against 1 of a target picture; 0 leaves the source out.
+    source_weight : of a source picture in the covariance, against 1 of a target picture; 0 leaves the source out, None
+        takes in each space the one of ``SOURCE_WEIGHTS`` under which held-out kept pictures are likeliest.
     kept : (n,) bool, the normals where they are known (oracle) or all; None finds them.
 
     Returns
@@ -196,19 +204,26 @@ def fit_pooled(
     target_spaces = [normalize(np.asarray(space, np.float64)) for space in target_spaces]
     fold = np.random.default_rng(0).permutation(n) % FOLDS
 
-    def held_out(kept: np.ndarray) -> tuple[list[np.ndarray], list[tuple[float, float]]]:
-        pairs = zip(source_spaces, target_spaces, strict=True)
-        distances = [_cross_fitted(source, target, kept, source_weight, fold) for source, target in pairs]
-        return distances, [_scale(d[kept]) for d in distances]
+    pairs = list(zip(source_spaces, target_spaces, strict=True))
 
+    def held_out(weight: float) -> list[tuple[np.ndarray, float]]:
+        return [_cross_fitted(source, target, kept, weight, fold) for source, target in pairs]
+
+    first = 1.0 if source_weight is None else source_weight
     if kept is None:
         joined = np.concatenate(target_spaces, axis=1)
         kept = _lowest(knn_distance(joined, joined, CORE_NEIGHBORS, own=np.arange(n)), kept_share)
         for _ in range(ROUNDS):
-            kept = _lowest(_fused(*held_out(kept)), kept_share)
-    distances, scales = held_out(kept)
-    gaussians = [_fit(s, t, kept, source_weight) for s, t in zip(source_spaces, target_spaces, strict=True)]
+            distances = [distance for distance, _ in held_out(first)]
+            kept = _lowest(_fused(distances, [_scale(d[kept]) for d in distances]), kept_share)
+    weights = SOURCE_WEIGHTS if source_weight is None else (first,)
+    tried = zip(*(held_out(weight) for weight in weights), strict=True)  # of each space, (distance, likelihood) a weight
+    best = [max(zip(of_space, weights, strict=True), key=lambda found: found[0][1]) for of_space in tried]
+    chosen = [weight for _, weight in best]
+    distances = [distance for (distance, _), _ in best]
+    scales = [_scale(d[kept]) for d in distances]
+    gaussians = [_fit(s, t, kept, weight) for (s, t), weight in zip(pairs, chosen, strict=True)]
     scores = _fused(distances, scales)
     half = _lowest(scores, 0.5)
     separation = np.mean([np.log(_spread(space) / _spread(space[half])) for space in target_spaces])
-    return PooledGaussian(gaussians, scales, kept, scores, float(separation))
+    return PooledGaussian(gaussians, scales, kept, scores, chosen, float(separation))

@@ -92,7 +92,7 @@ EMBEDDED = {
     "target_neighbors": 7,
     "msc_temperature": 0.25,
     "kept_share": 0.85,
-    "source_weight": 1.0,
+    "source_weight": None,
     "hidden_layer": True,
 }
 

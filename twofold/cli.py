@@ -112,9 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("runs", help="run store")
     collect.add_argument("--by", default="method", help="fields that make a row, comma-separated (default: method)")
     collect.add_argument("--format", default="table", choices=["table", "csv", "markdown", "json"])
-    again = commands.add_parser(
-        "reproduce", help="the notebooks, headless", description="Run notebooks; figures and tables go to OUT/PRESET."
-    )
+    again = commands.add_parser("reproduce", help="the notebooks, headless", description="Figures and tables go to OUT/PRESET.")
     again.add_argument("targets", nargs="*", default=["all"], metavar="WHAT", help="all, 05, table4, figure4, quickstart, ...")
     again.add_argument("--preset", default="embedded-fast", help="embedded-fast (default), embedded, paper")
     again.add_argument("--jobs", type=int, default=1, help="notebooks at once (default: 1)")
@@ -242,6 +240,9 @@ def _fit(arguments: argparse.Namespace) -> int:
     from twofold.reports import fit_summary
     from twofold.studies import write_aside
 
+    for path in filter(None, (arguments.out, arguments.scores)):
+        if not Path(path).absolute().parent.is_dir():
+            raise InputError(f"wanted a folder for {path}, got none; create it or choose another place")
     source, target = load_pictures(arguments.source), load_pictures(arguments.target)
     detector = TwoFoldDetector(arguments.preset, arguments.device).fit(source, target)
     detector.save(arguments.out)

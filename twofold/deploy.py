@@ -116,8 +116,8 @@ class TwoFoldDetector:
         try:
             save_file({name: np.asarray(value) for name, value in tensors.items()}, aside, {"twofold": json.dumps(about)})
             os.replace(aside, place)
-        except OSError as error:
-            raise InputError(f"wanted to write {place}, got '{error.strerror}'; choose another place") from error
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"wanted to write {place}, got {error}; choose another place") from error
         finally:
             aside.unlink(missing_ok=True)
 

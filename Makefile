@@ -35,8 +35,9 @@ format: .venv/.installed  ## mend what the linter can mend
 lab: .venv/.installed  ## open JupyterLab in notebooks/
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
-benchmark: .venv/.installed  ## what the loop costs over the bare network, and two jobs over one
+benchmark: .venv/.installed  ## what loop, second runs, jobs and the pooled Gaussian cost, as ratios
 	$(BIN)/python tests/benchmarks/loop.py
+	$(BIN)/python tests/benchmarks/pooled.py
 
 clean:  ## remove the environment, the runs and untracked figures
 	rm -rf .venv runs figures/quickstart

@@ -108,7 +108,7 @@ class TwoFoldDetector:
         tensors = {"kept": fitted.kept, "train_scores": fitted.train_scores, "scales": np.array(fitted.scales)}
         for i, gaussian in enumerate(fitted.gaussians):
             fields = asdict(gaussian)
-            tensors |= {f"{i}.{field}": np.ascontiguousarray(value) for field, value in fields.items()}
+            tensors |= {f"{i}.{name}": np.ascontiguousarray(value) for name, value in fields.items() if value is not None}
         about = {"format": FORMAT, "config": asdict(self.config), "separation": fitted.separation}
         about["source_weights"] = fitted.source_weights
         about["weights"] = {role: weights.key for role, weights in self._weights.items()}
@@ -146,8 +146,9 @@ class TwoFoldDetector:
         scales = [(float(middle), float(width)) for middle, width in tensors["scales"]]
         gaussians = []
         for i in range(len(scales)):
-            numbers = (tensors[f"{i}.{name}"].item() for name in ("sign", "sphere", "log_determinant", "shrinkage"))
-            gaussians.append(Gaussian(tensors[f"{i}.mean"], tensors[f"{i}.root"], *numbers))
+            arrays = (tensors.get(f"{i}.{name}") for name in ("mean", "lower", "rows"))
+            numbers = (tensors[f"{i}.{name}"].item() for name in ("sphere", "log_determinant", "shrinkage"))
+            gaussians.append(Gaussian(*arrays, *numbers))
         detector.fitted = PooledGaussian(
             gaussians,
             scales,

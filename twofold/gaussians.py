@@ -23,20 +23,21 @@ WEAK_SEPARATION = 0.2  # below it a ranking is rarely good; the lowest three in 
 
 @dataclass(frozen=True, eq=False)
 class Gaussian:
-    """A Gaussian of shrunk covariance, by the root of what it adds to (sign 1) or takes from (-1) a sphere's precision."""
+    """A Gaussian of shrunk covariance by a Cholesky factor: of the covariance itself, or of what few rows add to a sphere."""
 
     mean: np.ndarray  # (d,)
-    root: np.ndarray  # (k, d)
-    sign: float
-    sphere: float  # precision of the sphere, 0 where the root is the whole precision's
+    lower: np.ndarray  # (k, k) triangular
+    rows: np.ndarray | None  # (k, d) that span the directions other than the sphere's; None where the factor has them all
+    sphere: float  # precision of the sphere
     log_determinant: float  # of the covariance
     shrinkage: float
 
     def distance(self, features: np.ndarray) -> np.ndarray:
         r"""Squared Mahalanobis distance :math:`(x-\mu)^\top \Sigma^{-1} (x-\mu)` of (n, d) features, (n,) >= 0."""
         centred = features - self.mean
-        along = ((centred @ self.root.T) ** 2).sum(axis=1)
-        return np.maximum(self.sphere * (centred**2).sum(axis=1) + self.sign * along, 0)
+        along = centred if self.rows is None else centred @ self.rows.T
+        squares = (solve_triangular(self.lower, along.T, lower=True) ** 2).sum(axis=0)
+        return squares if self.rows is None else np.maximum(self.sphere * (centred**2).sum(axis=1) - squares, 0)
 
 
 def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray) -> Gaussian:
@@ -75,14 +76,10 @@ def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray) 
     floor, kept = shrinkage * level, 1 - shrinkage
     if n < d:  # the inverse by Woodbury's identity
         lower = np.linalg.cholesky(np.eye(n) + kept / floor * scatter)
-        root = solve_triangular(lower, rows, lower=True) * (np.sqrt(kept) / floor)
-        sign, sphere, log_determinant = -1.0, 1 / floor, d * np.log(floor)
-    else:
-        lower = np.linalg.cholesky(kept * scatter + floor * np.eye(d))
-        root = solve_triangular(lower, np.eye(d), lower=True)
-        sign, sphere, log_determinant = 1.0, 0.0, 0.0
-    log_determinant += 2 * np.log(np.diag(lower)).sum()
-    return Gaussian(mean, root, sign, float(sphere), float(log_determinant), shrinkage)
+        log_determinant = d * np.log(floor) + 2 * np.log(np.diag(lower)).sum()
+        return Gaussian(mean, lower, rows * (np.sqrt(kept) / floor), 1 / floor, float(log_determinant), shrinkage)
+    lower = np.linalg.cholesky(kept * scatter + floor * np.eye(d))
+    return Gaussian(mean, lower, None, 0.0, float(2 * np.log(np.diag(lower)).sum()), shrinkage)
 
 
 def _fit(source: np.ndarray, target: np.ndarray, kept: np.ndarray, source_weight: float) -> Gaussian:

@@ -1,5 +1,7 @@
 """The pooled Gaussian: closed forms, an independent reference, laws, and what trimming owes to held-out distances."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.covariance import ledoit_wolf
@@ -121,3 +123,17 @@ def test_a_source_that_varies_as_the_target_is_trusted_and_one_that_does_not_is_
     assert fit_pooled([stranger], [target]).source_weights == [0.0]
     assert fit_pooled([source, stranger], [target, target]).source_weights == [1.0, 0.0]
     assert fit_pooled([stranger], [target], source_weight=0.3).source_weights == [0.3]
+
+
+def test_memory_grows_with_the_pictures_and_not_with_their_square():
+    def peak(n):
+        rng = np.random.default_rng(0)
+        source, target = rng.normal(size=(n, 8)), rng.normal(size=(n, 8))
+        tracemalloc.start()
+        fit_pooled([source], [target])
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(200)
+    assert peak(4000) < 6 * peak(1000)

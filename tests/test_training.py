@@ -32,7 +32,11 @@ def test_every_method_and_combination_of_axes_scores_every_test_picture(fields):
     assert fitted.scores.shape == (n,)
     assert fitted.features.shape[0] == n
     assert np.isfinite(fitted.scores).all()
-    assert (fitted.scores >= 0).all() or fields.get("method") == "pooled_gaussian"  # a distance, or one from the usual
+    if fields.get("method") == "pooled_gaussian":  # standardised: 0 is a usual picture
+        assert result["separation"] == fitted.separation > 0
+    else:
+        assert (fitted.scores >= 0).all()
+        assert result["separation"] is None
     assert 0 <= result["auroc"] <= 100
     assert result["error"] is None
     assert result["oracle"] == ("oracle" in result["method"])

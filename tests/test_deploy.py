@@ -61,6 +61,17 @@ def test_a_saved_detector_scores_the_same(folders, detector, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["d.safetensors"]
 
 
+def test_pictures_that_were_fitted_are_judged_by_gaussians_without_them(folders, detector, tmp_path):
+    place, _ = folders
+    np.testing.assert_array_equal(detector.anomaly_score(place / "target"), detector.fitted.train_scores)
+    above = load_pictures(place)
+    rows = [i for i, name in enumerate(above.ids) if name.startswith("target/")]
+    np.testing.assert_array_equal(detector.anomaly_score(above)[rows], detector.fitted.train_scores)
+    detector.save(tmp_path / "d.safetensors")
+    again = TwoFoldDetector.load(tmp_path / "d.safetensors", "cpu")
+    np.testing.assert_array_equal(again.anomaly_score(place / "target"), detector.fitted.train_scores)
+
+
 def test_twenty_pictures_are_enough_and_nineteen_are_not(folders):
     place, _ = folders
     target, source = load_domain("digits", "optdigits"), load_pictures(place / "source")

@@ -59,6 +59,7 @@ class TwoFoldDetector:
                 "use 'twofold run' for the others"
             )
         self.fitted: PooledGaussian | None = None
+        self._held_out: dict[str, float] = {}
         self._device = pick_device(device)
         roles = {"both": ("encoder", "backbone")}.get(self.config.features, (self.config.features,))
         self._weights = {
@@ -82,7 +83,8 @@ class TwoFoldDetector:
         ------
         InputError : a folder that cannot be read, or too few pictures.
         """
-        views = [_view(source), _view(target)]
+        domains = [_domain(source), _domain(target)]
+        views = [_view(domain) for domain in domains]
         for words, view, least in (("normal source pictures", views[0], 2), ("target pictures", views[1], 20)):
             if len(view) < least:
                 raise InputError(f"wanted at least {least} {words}, got {len(view)}; add pictures")
@@ -90,17 +92,22 @@ class TwoFoldDetector:
         with single_thread():
             spaces = self._embed(views)
             self.fitted = fit_pooled(*spaces, self.config.kept_share, self.config.source_weight, keep_all)
+        self._held_out = dict(zip(_names(domains[1]), self.fitted.train_scores.tolist(), strict=True))
         return self
 
     def anomaly_score(self, pictures: str | os.PathLike[str] | Domain) -> np.ndarray:
         """(n,) scores in the order of the pictures' ids; higher is more anomalous, 0 is a usual normal picture.
 
+        A picture of the target that was fitted, the untouched file, has its held-out score: it is no judge of itself.
+
         Raises
         ------
         InputError : not fitted yet, or a folder that cannot be read.
         """
+        fitted, domain = self._fitted(), _domain(pictures)
         with single_thread():
-            return self._fitted().anomaly_score(self._embed([_view(pictures)])[0])
+            scores = fitted.anomaly_score(self._embed([_view(domain)])[0])
+        return np.array([self._held_out.get(name, score) for name, score in zip(_names(domain), scores, strict=True)])
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted Gaussians (safetensors, without the networks), atomically."""
@@ -110,7 +117,7 @@ class TwoFoldDetector:
             fields = asdict(gaussian)
             tensors |= {f"{i}.{name}": np.ascontiguousarray(value) for name, value in fields.items() if value is not None}
         about = {"format": FORMAT, "config": asdict(self.config), "separation": fitted.separation}
-        about["source_weights"] = fitted.source_weights
+        about |= {"source_weights": fitted.source_weights, "held_out": self._held_out}
         about["weights"] = {role: weights.key for role, weights in self._weights.items()}
         aside = place.with_name(f".{place.name}.{uuid.uuid4().hex}.part")
         try:
@@ -157,6 +164,7 @@ class TwoFoldDetector:
             about["source_weights"],
             about["separation"],
         )
+        detector._held_out = about["held_out"]
         return detector
 
     def _fitted(self) -> PooledGaussian:
@@ -168,6 +176,15 @@ class TwoFoldDetector:
         return embed_layers(self.config, views, self._weights, self._device, EmbeddingCache())
 
 
-def _view(pictures: str | os.PathLike[str] | Domain) -> View:
-    domain = pictures if isinstance(pictures, Domain) else load_pictures(pictures)
+def _domain(pictures: str | os.PathLike[str] | Domain) -> Domain:
+    return pictures if isinstance(pictures, Domain) else load_pictures(pictures)
+
+
+def _view(domain: Domain) -> View:
     return View(domain, np.arange(len(domain)))
+
+
+def _names(domain: Domain) -> list[str]:
+    """What knows a picture again, from whichever folder above it is read."""
+    pairs = zip(domain.ids, domain.fingerprints, strict=True)
+    return [f"{name.rpartition('/')[2]}:{fingerprint.rpartition('/')[2]}" for name, fingerprint in pairs]

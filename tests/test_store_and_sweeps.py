@@ -33,12 +33,12 @@ KEYS = {
         "average_precision",
     ),
     *("fpr_at_95_tpr", "dominant", "collapsed", "steps", "seconds", "config", "config_hash", "split_hash", "weights"),
-    *("versions", "device", "error"),
+    *("versions", "device", "error", "separation"),
 }
 
 
 def test_a_result_has_every_key_of_the_contract_and_is_plain_json(tmp_path):
-    for method in ("zero_shot", "twofold"):
+    for method in ("zero_shot", "twofold", "pooled_gaussian"):
         result = run_one(configure(**TASK, method=method, **TINY), tmp_path)
         assert set(result) == KEYS
         assert set(result["dominant"]) == {"size", "purity", "recall", "accuracy"}
@@ -46,6 +46,7 @@ def test_a_result_has_every_key_of_the_contract_and_is_plain_json(tmp_path):
         stored = json.loads((tmp_path / result["config_hash"] / "result.json").read_text())
         assert stored == result
         assert (stored["dominant"]["purity"] is None) == (method == "zero_shot")
+        assert (stored["separation"] is None) == (method != "pooled_gaussian")
 
 
 def test_a_finished_run_is_not_computed_again(tmp_path, monkeypatch):

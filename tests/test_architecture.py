@@ -13,7 +13,7 @@ ORDER = """
 errors presets config domains digits emoji published_counts listing folders datasets weights backbones embeddings
 tasks neighbors gaussians selection objectives alignment training metrics simulation detectors deploy experiments
 store sweeps statistics published reports tables plots charts scenes diagrams anatomy gallery autopsy curves
-arrows clusters studies reproduce cli
+arrows clusters margins studies reproduce cli
 """.split()
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 

@@ -57,7 +57,7 @@ def test_a_saved_detector_scores_the_same(folders, detector, tmp_path):
     np.testing.assert_array_equal(again.anomaly_score(place / "new"), detector.anomaly_score(place / "new"))
     assert again.config == detector.config
     assert again.fitted.source_weights == detector.fitted.source_weights
-    assert again.fitted.separation == detector.fitted.separation
+    assert again.fitted.contrast == detector.fitted.contrast
     assert [path.name for path in tmp_path.iterdir()] == ["d.safetensors"]
 
 
@@ -137,7 +137,7 @@ def test_the_command_line_fits_and_scores(folders, tmp_path, capsys):
     assert main(["fit", str(place / "source"), str(place / "target"), "--out", str(out), "--scores", str(scores)]) == 0
     text = capsys.readouterr().out
     assert "60 source pictures, 44 target pictures" in text
-    assert "separation" in text
+    assert "contrast" in text
     lines = scores.read_text().splitlines()
     assert lines[0] == "picture,anomaly_score"
     assert len(lines) == 45

@@ -8,7 +8,8 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 
-from twofold.gaussians import WEAK_SEPARATION, fit_gaussian, fit_pooled
+from twofold.gaussians import WEAK_CONTRAST, fit_gaussian, fit_pooled
+from twofold.neighbors import contrast
 from twofold.reports import weak_words
 
 
@@ -90,22 +91,25 @@ def test_twenty_pictures_and_equal_pictures_are_enough():
 def test_spaces_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="the same 2 or more pictures"):
         fit_pooled([np.ones((4, 3))], [np.ones((3, 3)), np.ones((2, 3))])
+    with pytest.raises(ValueError, match=r"widths \[3\] against \[2\]"):
+        fit_pooled([np.ones((4, 2))], [np.ones((3, 3))])
 
 
-def test_separation_is_the_log_of_two_spreads_and_warns_where_nothing_stands_apart():
-    source, target, labels = scene()
-    fitted = fit_pooled([source], [target])
-    unit, half = normalize(target), np.argsort(fitted.train_scores, kind="stable")[:50]
-    assert fitted.separation == pytest.approx(np.log(unit.var(axis=0).sum() / unit[half].var(axis=0).sum()))
-    assert fitted.separation > fit_pooled([source], [target[labels == 0]]).separation
+def test_the_warning_comes_where_all_pictures_are_equally_far_from_each_other():
+    source, target, _ = scene()
+    fitted = fit_pooled([source, source[:, :10]], [target, target[:, :10]])
+    assert fitted.contrast == pytest.approx((contrast(target) + contrast(target[:, :10])) / 2)
+    assert fitted.weak == (fitted.contrast < WEAK_CONTRAST)
+    assert not fit_pooled([source], [np.concatenate([np.ones((30, 40)), np.eye(40)[:3]])]).weak
+    assert fit_pooled([source], [np.eye(40)]).weak
     twins = fit_pooled([source], [np.repeat(target[:1], 30, axis=0)])
-    assert twins.separation == pytest.approx(0)
+    assert twins.contrast == 0
     assert twins.weak
 
 
 def test_the_warning_names_the_figure_and_its_limit():
     assert "0.10" in weak_words(0.1)
-    assert str(WEAK_SEPARATION) in weak_words(0.1)
+    assert str(WEAK_CONTRAST) in weak_words(0.1)
 
 
 def test_the_log_determinant_is_the_covariance_s_in_both_shapes():

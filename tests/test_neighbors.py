@@ -1,9 +1,9 @@
-"""Distances to nearest neighbours against sorting by hand."""
+"""Distances to nearest neighbours against sorting by hand, and their contrast against all pairs."""
 
 import numpy as np
 import pytest
 
-from twofold.neighbors import knn_distance
+from twofold.neighbors import contrast, knn_distance
 
 
 def sorted_distance(features, reference, k, exclude_self=False):
@@ -52,3 +52,19 @@ def test_knn_distance_scales_with_the_features_and_follows_their_order():
     plain = knn_distance(features, reference, 3)
     np.testing.assert_allclose(knn_distance(2 * features, 2 * reference, 3), 2 * plain)
     np.testing.assert_allclose(knn_distance(features[::-1], reference[::-1], 3), plain[::-1])
+
+
+@pytest.mark.parametrize(("n", "d"), [(6, 20), (20, 6)])
+def test_contrast_is_what_all_pairs_give(n, d):
+    rows = np.random.default_rng(0).normal(size=(n, d)) + 0.5
+    unit = rows / np.sqrt((rows**2).sum(axis=1, keepdims=True))
+    pairs = [((unit[i] - unit[j]) ** 2).sum() for i in range(n) for j in range(i)]
+    assert contrast(rows) == pytest.approx(np.std(pairs) / np.mean(pairs))
+    assert contrast(7 * rows[::-1]) == pytest.approx(contrast(rows))
+
+
+def test_contrast_is_zero_without_a_crowd_and_falls_as_strangers_become_many():
+    crowd, strangers = np.tile(np.eye(200)[0], (60, 1)), np.eye(200)[1:]
+    assert contrast(strangers) == pytest.approx(0)
+    found = [contrast(np.concatenate([crowd, strangers[:n]])) for n in (20, 40, 80, 160)]
+    assert found == sorted(found, reverse=True)

@@ -201,10 +201,15 @@ def test_the_gap_closed_is_the_sum_of_gains_over_the_sum_of_gaps_that_matter():
             rows += [
                 {"dataset": "x", "source": "a", "target": target, "normal": n, "method": method, "auroc": auroc} for n in "pq"
             ]
+    for row in rows:
+        row["collapsed"] = False
     table, whole = gap_closed(pd.DataFrame(rows), "mine", ["one", "two"], "oracle")
     assert table["best_control"].tolist() == ["one", "two", "one"]
     assert whole["closed"] == pytest.approx((5 - 2) / (10 + 5))  # pair d has a gap below one point
     assert whole["worst_gain"] == -2
     assert whole["mean_gain"] == pytest.approx((5 - 2 + 0.2) / 3)
+    rows[0]["collapsed"] = True  # "one" has no mean in pair b any more
+    table, _ = gap_closed(pd.DataFrame(rows), "mine", ["one", "two"], "oracle")
+    assert table["best_control"].tolist() == ["two", "two", "one"]
     with pytest.raises(ValueError, match="frame must hold absent"):
         gap_closed(pd.DataFrame(rows), "absent", ["one"], "oracle")

@@ -33,7 +33,7 @@ KEYS = {
         "average_precision",
     ),
     *("fpr_at_95_tpr", "dominant", "collapsed", "steps", "seconds", "config", "config_hash", "split_hash", "weights"),
-    *("versions", "device", "error", "separation"),
+    *("versions", "device", "error", "contrast"),
 }
 
 
@@ -46,7 +46,7 @@ def test_a_result_has_every_key_of_the_contract_and_is_plain_json(tmp_path):
         stored = json.loads((tmp_path / result["config_hash"] / "result.json").read_text())
         assert stored == result
         assert (stored["dominant"]["purity"] is None) == (method == "zero_shot")
-        assert (stored["separation"] is None) == (method != "pooled_gaussian")
+        assert (stored["contrast"] is None) == (method != "pooled_gaussian")
 
 
 def test_a_finished_run_is_not_computed_again(tmp_path, monkeypatch):

@@ -33,10 +33,10 @@ def test_every_method_and_combination_of_axes_scores_every_test_picture(fields):
     assert fitted.features.shape[0] == n
     assert np.isfinite(fitted.scores).all()
     if fields.get("method") == "pooled_gaussian":  # standardised: 0 is a usual picture
-        assert result["separation"] == fitted.separation > 0
+        assert result["contrast"] == fitted.contrast > 0
     else:
         assert (fitted.scores >= 0).all()
-        assert result["separation"] is None
+        assert result["contrast"] is None
     assert 0 <= result["auroc"] <= 100
     assert result["error"] is None
     assert result["oracle"] == ("oracle" in result["method"])

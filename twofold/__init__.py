@@ -37,6 +37,7 @@ diagrams        the method's boxes and arrows (Figure 3)
 curves          a score against a parameter
 arrows          what a loss asks of every point
 clusters        what each cluster took
+margins         a method between its best control and its oracle
 anatomy         one run looked at closely, before training and after
 gallery         figures and pictures of such a run
 autopsy         what broke in a run: the verdict in its parts

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from twofold.plots import COLORS, METHOD_COLORS, METHOD_MARKERS
 
-__all__ = ["class_dots", "dumbbells", "heap_bars", "heap_parts", "quoted_means", "target_dots"]
+__all__ = ["class_dots", "dumbbells", "heap_bars", "heap_parts", "look_of", "quoted_means", "target_dots"]
 
 GREY = "#555555"
 HEAP = {  # part of the heap -> role, hatched where it is repelled
@@ -21,7 +21,7 @@ HEAP = {  # part of the heap -> role, hatched where it is repelled
 }
 
 
-def _look(method: str) -> tuple[str, str]:
+def look_of(method: str) -> tuple[str, str]:
     """Colour and marker of a method; the paper's other methods are grey."""
     plain = method.split("[")[0].split(" ")[0]
     return METHOD_COLORS.get(plain, "#999999"), METHOD_MARKERS.get(plain, "d")
@@ -46,7 +46,7 @@ def class_dots(wide: pd.DataFrame, ax: Axes) -> Axes:
     ax : drawn on.
     """
     for i, method in enumerate(wide):
-        color, marker = _look(method)
+        color, marker = look_of(method)
         values = wide[method].dropna()
         ax.scatter(values, np.full(len(values), i), s=20, color="white", edgecolor=color, linewidth=1.0, zorder=2)
         for where, names in _extremes(values):
@@ -77,7 +77,7 @@ def quoted_means(quoted: pd.DataFrame, methods: Sequence[str], ax: Axes) -> Axes
     ax : drawn on.
     """
     for i, method in enumerate(methods):
-        color, marker = _look(method)
+        color, marker = look_of(method)
         if method not in quoted.index:
             ax.text(60, i, "not printed", va="center", ha="center", fontsize=9, color=GREY)
             continue
@@ -102,7 +102,7 @@ def target_dots(quoted: pd.DataFrame, ax: Axes) -> Axes:
     """
     targets = list(dict.fromkeys(quoted["block"]))
     for method, rows in quoted[quoted["normal"] == "mean"].groupby("method", sort=False):
-        color, marker = _look(method)
+        color, marker = look_of(method)
         known = method in METHOD_COLORS
         marker, color = (marker, color) if known else ({"GNL": "h", "MsRA": "P"}.get(method, "d"), "#777777")
         where = [targets.index(block) + 0.12 * (len(ax.collections) - 1.5) for block in rows["block"]]
@@ -135,7 +135,7 @@ def dumbbells(wide: pd.DataFrame, before: str, after: str, ax: Axes) -> Axes:
         ends = wide.loc[name, [before, after]]
         ax.plot(ends, [i, i], color=color, linewidth=2.4, linestyle="--" if lost else "-", zorder=1)
         for method in (before, after):
-            look, marker = _look(method)
+            look, marker = look_of(method)
             ax.scatter(wide.loc[name, method], i, s=52, color=look, marker=marker, zorder=2, label=method if i == 0 else None)
         ink = COLORS["anomalous"] if lost else GREY
         ax.text(1.02, i, f"{gain[name]:+.1f}", transform=ax.get_yaxis_transform(), va="center", fontsize=9, color=ink)

@@ -77,7 +77,7 @@ class TwoFoldDetector:
 
         Returns
         -------
-        Itself, with ``fitted``: its ``kept``, ``train_scores`` and ``separation`` are about the target's pictures.
+        Itself, with ``fitted``: its ``kept``, ``train_scores`` and ``contrast`` are about the target's pictures.
 
         Raises
         ------
@@ -116,7 +116,7 @@ class TwoFoldDetector:
         for i, gaussian in enumerate(fitted.gaussians):
             fields = asdict(gaussian)
             tensors |= {f"{i}.{name}": np.ascontiguousarray(value) for name, value in fields.items() if value is not None}
-        about = {"format": FORMAT, "config": asdict(self.config), "separation": fitted.separation}
+        about = {"format": FORMAT, "config": asdict(self.config), "contrast": fitted.contrast}
         about |= {"source_weights": fitted.source_weights, "held_out": self._held_out}
         about["weights"] = {role: weights.key for role, weights in self._weights.items()}
         aside = place.with_name(f".{place.name}.{uuid.uuid4().hex}.part")
@@ -162,7 +162,7 @@ class TwoFoldDetector:
             tensors["kept"],
             tensors["train_scores"],
             about["source_weights"],
-            about["separation"],
+            about["contrast"],
         )
         detector._held_out = about["held_out"]
         return detector

@@ -40,7 +40,7 @@ class Fitted:
     scores: np.ndarray  # (n,)
     seconds: dict[str, float]
     kept: np.ndarray | None = None  # (n,) target pictures that a frozen detector takes for normal
-    separation: float | None = None  # how far the rest of the target stands apart, seen without a label
+    contrast: float | None = None  # how unequal the distances within the target are, seen without a label
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -238,4 +238,4 @@ def _score_pooled(
         scores = np.where(own >= 0, fitted.train_scores[own], scores)
     features = torch.from_numpy(of_test[-1])
     seconds = {"encode": encoded - start, "train": 0.0, "score": time.perf_counter() - encoded}
-    return Fitted(None, None, features, features, scores, seconds, fitted.kept, fitted.separation)
+    return Fitted(None, None, features, features, scores, seconds, fitted.kept, fitted.contrast)

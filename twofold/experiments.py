@@ -141,7 +141,7 @@ def _empty(config: RunConfig) -> dict[str, Any]:
         "average_precision": None,
         "fpr_at_95_tpr": None,
         "dominant": {"size": None, "purity": None, "recall": None, "accuracy": None},
-        "separation": None,
+        "contrast": None,
         "collapsed": None,
         "steps": {"total": None, "fallback": None, "skipped": None},
         "seconds": {"total": None, "encode": None, "train": None, "score": None},
@@ -201,7 +201,7 @@ def run(
             result["dominant"] = selection_quality(training.selection.positive, task.target_train_labels)
     if fitted.kept is not None:
         result["dominant"] = selection_quality(fitted.kept, task.target_train_labels)
-    result["separation"] = fitted.separation
+    result["contrast"] = fitted.contrast
     result["seconds"] = {"total": time.perf_counter() - start, **fitted.seconds}
     result["config_hash"], result["split_hash"] = prepared.config_hash, task.split_hash
     for role, weights in prepared.weights.items():

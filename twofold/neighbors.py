@@ -1,11 +1,43 @@
-"""Distances to nearest neighbours: a density for the selection, a score for the detectors."""
+"""Distances between pictures: a density for the selection, a score for the detectors, and whether they tell anything."""
 
 from __future__ import annotations
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
 
-__all__ = ["knn_distance"]
+__all__ = ["contrast", "knn_distance"]
+
+
+def contrast(features: np.ndarray) -> float:
+    r"""How unequal the squared distances of all pairs of pictures are: their standard deviation over their mean.
+
+    .. math:: \sqrt{\operatorname{var} \delta_{ij}} \, / \operatorname{mean} \delta_{ij}, \qquad
+       \delta_{ij} = \lVert x_i - x_j \rVert^2 = 2 - 2 \, x_i^\top x_j, \quad i \neq j
+
+    Parameters
+    ----------
+    features : (n, d), n >= 2; L2-normalised here.
+
+    Returns
+    -------
+    >= 0; 0 where all are equally far from each other, and then nothing stands apart; 0 too where all are the same.
+
+    Source
+    ------
+    Beyer et al. 1999, Theorem 1: as the variance of the distance over its squared mean goes to zero, the nearest neighbour
+    loses its meaning. Deviations: squared distances, and the root.
+
+    >>> contrast(np.eye(3)), round(contrast(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])), 3)
+    (0.0, 0.707)
+    """
+    unit = normalize(np.asarray(features, np.float64))
+    n, d = unit.shape
+    gram = unit @ unit.T if n < d else unit.T @ unit  # the same norm; at most (d, d), however many pictures
+    pairs = n * (n - 1)
+    mean = ((unit.sum(axis=0) ** 2).sum() - n) / pairs  # of the cosines
+    variance = ((gram**2).sum() - n) / pairs - mean**2
+    return float(np.sqrt(max(variance, 0.0)) / (1 - mean)) if 1 - mean > 1e-9 else 0.0
 
 
 def knn_distance(features: np.ndarray, reference: np.ndarray, k: int, own: np.ndarray | None = None) -> np.ndarray:

@@ -14,7 +14,7 @@ from twofold.datasets import DATASETS, load_domain
 from twofold.embeddings import EmbeddingCache
 from twofold.errors import InputError
 from twofold.folders import FOLDER_DATASETS, check, find_root
-from twofold.gaussians import WEAK_SEPARATION, PooledGaussian
+from twofold.gaussians import WEAK_CONTRAST, PooledGaussian
 from twofold.presets import METHODS, PRESETS
 from twofold.statistics import above
 from twofold.weights import resolve_weights
@@ -52,9 +52,9 @@ def run_summary(result: dict[str, Any]) -> str:
             f"  taken for normal: {dominant['size']} pictures, purity {dominant['purity']:.2f}, "
             f"recall {dominant['recall']:.2f} (labels used for this line alone)"
         )
-    separation = result.get("separation")  # runs stored before it was measured have none
-    if separation is not None and separation < WEAK_SEPARATION:
-        lines.append(f"  {weak_words(separation)}")
+    contrast = result.get("contrast")  # runs stored before it was measured have none
+    if contrast is not None and contrast < WEAK_CONTRAST:
+        lines.append(f"  {weak_words(contrast)}")
     if result["collapsed"]:
         lines.append("  COLLAPSED: the features have shrunk to a point, the AUROC means nothing")
     if result["oracle"]:
@@ -62,11 +62,11 @@ def run_summary(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def weak_words(separation: float) -> str:
+def weak_words(contrast: float) -> str:
     """What a detector says, from unlabelled pictures alone, before its ranking is trusted."""
     return (
-        f"WEAK: the target is hardly wider than its most alike half (separation {separation:.2f}, below {WEAK_SEPARATION}): "
-        "few anomalies stand apart, or so many that they count as normal; look at the highest scores before you trust them"
+        f"WEAK: the target's pictures are all about as far from each other (contrast {contrast:.2f}, below {WEAK_CONTRAST}): "
+        "the normal ones vary too much, or strangers are too many; look at the highest scores before you trust them"
     )
 
 
@@ -74,10 +74,10 @@ def fit_summary(fitted: PooledGaussian, n_source: int, ids: Sequence[str], shown
     """A detector fitted to pictures of one's own, in a few lines."""
     lines = [
         f"{n_source} source pictures, {len(ids)} target pictures, {int(fitted.kept.sum())} of them taken for normal",
-        f"separation {fitted.separation:.2f} (from unlabelled pictures alone)",
+        f"contrast {fitted.contrast:.2f} (from unlabelled pictures alone)",
     ]
     if fitted.weak:
-        lines.append(weak_words(fitted.separation))
+        lines.append(weak_words(fitted.contrast))
     lines.append("most anomalous of the target (0 is a usual normal picture):")
     order = np.argsort(-fitted.train_scores, kind="stable")[:shown]
     return "\n".join(lines + [f"  {fitted.train_scores[i]:7.2f}  {ids[i]}" for i in order])

@@ -132,7 +132,7 @@ def gap_closed(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle
 
     Parameters
     ----------
-    frame : from ``as_frame``, one ratio, without collapsed runs of these methods.
+    frame : from ``as_frame``, one ratio; a method with a collapsed run in a pair has no mean there.
     method : a name in its ``method`` column.
     controls : the best of them is taken in each pair.
     oracle : the same method with the true target normals and nothing else changed.
@@ -153,6 +153,7 @@ def gap_closed(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle
             f"frame must hold {', '.join(sorted(missing))}, got {', '.join(frame['method'].unique())}; run them first"
         )
     means = frame.groupby([*PAIR, "method", "normal"])["auroc"].mean().groupby([*PAIR, "method"]).mean().unstack("method")
+    means = means.mask(frame.groupby([*PAIR, "method"])["collapsed"].any().unstack("method").fillna(False).astype(bool))
     best = means[list(controls)].idxmax(axis=1)
     table = pd.DataFrame({"best_control": best, "control": means[list(controls)].max(axis=1)})
     table["method"], table["oracle"] = means[method], means[oracle]

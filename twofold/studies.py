@@ -6,6 +6,7 @@ import ast
 import difflib
 import json
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RECIPES", "Study", "check_answer", "manifest_text", "project_folder", "read_parameters", "write_aside"]
 
+STAMP_LETTERS = 14  # of a stamp in an inch of its figure
 RECIPES = {"embedded-fast": "embedded", "embedded": "embedded", "paper": "paper"}  # extent of a notebook -> preset of its runs
 
 
@@ -253,7 +255,8 @@ class Study:
         """Keep a figure as PNG and PDF, with its stamp where runs are behind it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if frame is not None:
-            figure.text(0.0, -0.02, self.stamp(frame), fontsize=8.5, color="#555555", ha="left", va="top")
+            stamp = textwrap.fill(self.stamp(frame), int(STAMP_LETTERS * figure.get_figwidth()))
+            figure.text(0.0, -0.02, stamp, fontsize=8.5, color="#555555", ha="left", va="top")
         for suffix in ("png", "pdf"):
             undated = {"CreationDate": None} if suffix == "pdf" else None  # the same figure is the same file
             figure.savefig(self.folder / f"{name}.{suffix}", bbox_inches="tight", metadata=undated)

@@ -28,6 +28,7 @@ __all__ = [
     "moved_pictures",
     "pair_table",
     "spread_table",
+    "uses",
     "warning_dots",
     "warning_table",
 ]
@@ -44,6 +45,15 @@ def by_use(pairs: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     """
     known = list(USES)
     return sorted(map(tuple, pairs), key=lambda pair: known.index(pair) if pair in known else len(known))
+
+
+def uses(frame: pd.DataFrame) -> np.ndarray:
+    """What the pair of each row may be used for: dev, seen, confirmation, or nothing said.
+
+    >>> uses(pd.DataFrame([["digits", "type", "optdigits"]], columns=PAIR)).tolist()
+    ['dev']
+    """
+    return np.array([USES.get(pair, "") for pair in zip(*(frame[field] for field in PAIR), strict=True)])
 
 
 def _pairs_of(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -137,8 +147,8 @@ def change_dots(rows: pd.DataFrame, whole: str, words: Mapping[str, str], figure
     for ax, pair in zip(axes, rows, strict=True):
         change = rows.loc[names, pair] - rows.loc[whole, pair]
         ax.axvline(0, color="#999999", linewidth=1)
-        ax.hlines(range(len(names)), change, 0, color="#BBBBBB")
-        ax.scatter(change, range(len(names)), s=80, marker=marker, color=color)
+        ax.hlines(range(len(names)), change, 0, color="#BBBBBB", zorder=1)
+        ax.scatter(change, range(len(names)), s=80, marker=marker, color=color, zorder=2)
         for i, value in enumerate(change):
             ax.annotate(f"{value:+.1f}", (value, i), (0, 7), textcoords="offset points", ha="center", fontsize=9)
         ax.set_title(f"{pair} ({rows.loc[whole, pair]:.1f})", fontsize=11)
@@ -199,6 +209,7 @@ def lead_panels(frame: pd.DataFrame, method: str, control: str, figure: Figure, 
                 ax.plot(100 * level.index, level, color=color, label=words, **style)
         use = f" ({USES[pair]})" if pair in USES else ""
         ax.set_title(f"{pair_name(pair)}{use}", fontsize=10)
+        ax.set_xticks(100 * np.unique(frame["anomaly_ratio"]))
         if i % columns == 0:
             ax.set_ylabel("AUROC on the target (%)")
         if i + columns >= len(pairs):
@@ -227,8 +238,7 @@ def warning_table(frame: pd.DataFrame, threshold: float, poor: float = 80.0) -> 
     warned of, of the others that were warned of in vain.
     """
     rows = []
-    told = frame.assign(use=[USES.get(pair, "") for pair in zip(*(frame[f] for f in PAIR), strict=True)])
-    for use, group in told.groupby("use", sort=False):
+    for use, group in frame.groupby(uses(frame), sort=False):
         parts = [(f"{ratio:.0%}", at) for ratio, at in group.groupby("anomaly_ratio")]
         for words, part in [*parts, ("all", group)]:
             warned, bad = part["contrast"] < threshold, part["auroc"] < poor
@@ -251,6 +261,7 @@ def warning_dots(frame: pd.DataFrame, method: str, threshold: float, ax: Axes) -
         color, words = (GREY, "warned") if weak else (look_of(method)[0], "not warned")
         ax.scatter(group["contrast"], group["auroc"], s=14, alpha=0.6, color=color, linewidths=0, label=words)
     ax.axvline(threshold, color="#444444", linewidth=1, linestyle="--")
+    ax.set_xlim(left=0)
     ax.set_xlabel("contrast of the unlabelled target (no unit)")
     ax.set_ylabel("AUROC on the target (%)")
     legend = ax.legend(loc="lower right", fontsize=10)

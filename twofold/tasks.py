@@ -18,7 +18,7 @@ from twofold.domains import Domain
 from twofold.embeddings import EmbeddingCache
 from twofold.errors import InputError
 
-__all__ = ["Task", "View", "build_task", "join_near_duplicates"]
+__all__ = ["Task", "View", "build_task", "join_near_duplicates", "strangers"]
 
 
 class View:
@@ -257,3 +257,17 @@ def build_task(
         digest.hexdigest()[:16],
         contents.hexdigest()[:16],
     )
+
+
+def strangers(class_names: Sequence[str]) -> dict[str, str]:
+    """For each class the next one, in the order of their names, that has at least half as many pictures.
+
+    >>> strangers(["a"] * 5 + ["b"] + ["c"] * 4)
+    {'a': 'c', 'b': 'c', 'c': 'a'}
+    """
+    names, counts = np.unique(np.asarray(class_names), return_counts=True)
+    n, found = len(names), {}
+    for i, name in enumerate(names):
+        after = ((i + step) % n for step in range(1, n))
+        found[str(name)] = str(next(names[j] for j in after if counts[j] >= counts[i] / 2))
+    return found

@@ -72,6 +72,19 @@ def test_pictures_that_were_fitted_are_judged_by_gaussians_without_them(folders,
     np.testing.assert_array_equal(again.anomaly_score(place / "target"), detector.fitted.train_scores)
 
 
+def test_a_picture_is_known_again_by_its_content_alone(folders, detector, tmp_path):
+    place, _ = folders
+    first, other = sorted((place / "target").iterdir())[:2]
+    copied = tmp_path / "pictures" / "other name.png"
+    copied.parent.mkdir()
+    copied.write_bytes(first.read_bytes())
+    assert detector.anomaly_score(copied.parent)[0] == detector.fitted.train_scores[0]
+    stranger = copied.with_name(other.name)  # a name of the target's, but another picture
+    Image.open(sorted((place / "new").iterdir())[0]).transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(stranger)
+    alone = detector.anomaly_score(copied.parent)[sorted(["other name", stranger.stem]).index(stranger.stem)]
+    assert alone not in detector.fitted.train_scores
+
+
 def test_twenty_pictures_are_enough_and_nineteen_are_not(folders):
     place, _ = folders
     target, source = load_domain("digits", "optdigits"), load_pictures(place / "source")
@@ -96,6 +109,8 @@ def test_names_are_the_paths_in_the_folder(folders):
     ("changes", "words"),
     [
         ({"selection": "oracle"}, "reads no label"),
+        ({"one_class_on": "target_normals"}, "reads no label"),
+        ({"frozen_score": "target_knn", "selection": "all", "features": "encoder"}, "wanted a detector"),
         ({"kept_shares": 0.5}, "did you mean 'kept_share'"),
         ({"source_weight": -1.0}, "wanted source_weight in"),
         ({"preset": "paper2"}, "wanted a preset"),
@@ -150,4 +165,8 @@ def test_the_command_line_fits_and_scores(folders, tmp_path, capsys):
     assert main(["score", str(scores), str(place / "new")]) == 2
     assert "saved by twofold" in capsys.readouterr().err
     assert main(["fit", str(place / "source"), str(place / "target"), "--out", str(tmp_path / "no" / "d")]) == 2
-    assert "wanted a folder for" in capsys.readouterr().err
+    assert "in a folder that is there" in capsys.readouterr().err
+    assert main(["fit", str(place / "source"), str(place / "target"), "--out", str(tmp_path)]) == 2
+    same = ["--out", str(tmp_path / "x"), "--scores", str(tmp_path / "x")]
+    assert main(["fit", str(place / "source"), str(place / "target"), *same]) == 2
+    assert not (tmp_path / "x").exists()

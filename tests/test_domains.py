@@ -124,3 +124,17 @@ def test_columns_as_long_as_the_pictures_are_wanted(field):
 def test_ids_that_repeat_are_refused():
     with pytest.raises(ValueError, match="ids of domain 'black' must be unique; build them from the full relative"):
         domain(ids=["0", "1", "0"])
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_a_pixel_come_down_to_eight_without_being_cut_off(tmp_path, suffix):
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(ramp).save(tmp_path / f"ramp.{suffix}")
+    found = np.asarray(FilePictures([tmp_path / f"ramp.{suffix}"])[0])
+    np.testing.assert_array_equal(found[..., 0], ramp // 257)
+
+
+def test_pixels_of_unknown_range_are_refused(tmp_path):
+    Image.fromarray(np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)).save(tmp_path / "x.tif")
+    with pytest.raises(InputError, match="unknown range"):
+        FilePictures([tmp_path / "x.tif"])[0]

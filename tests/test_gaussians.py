@@ -8,7 +8,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 
-from twofold.gaussians import WEAK_CONTRAST, fit_gaussian, fit_pooled
+from twofold.gaussians import WEAK_CONTRAST, _cross_fitted, _fit, fit_gaussian, fit_pooled
 from twofold.neighbors import contrast
 from twofold.reports import weak_words
 
@@ -42,6 +42,21 @@ def test_a_whole_weight_is_the_same_as_a_repeated_row():
     np.testing.assert_allclose(twice.distance(rows), once.distance(rows))
 
 
+def test_unequal_weights_shrink_as_their_effective_number_of_rows_asks():
+    rng = np.random.default_rng(0)
+    rows, weights = rng.normal(size=(9, 4)) * [1, 2, 3, 4], rng.random(9) + 0.1
+    share = weights / weights.sum()
+    scatter = (rows * share[:, None]).T @ rows
+    level, squares = np.trace(scatter) / 4, (scatter**2).sum()
+    each = [((np.outer(row, row) - scatter) ** 2).sum() for row in rows]
+    shrinkage = (share**2).sum() * (share @ each) / (squares - 4 * level**2)
+    assert 0.01 < shrinkage < 0.99
+    fitted = fit_gaussian(np.zeros(4), rows, weights)
+    assert fitted.shrinkage == pytest.approx(shrinkage)
+    covariance = (1 - shrinkage) * scatter + shrinkage * level * np.eye(4)
+    np.testing.assert_allclose(fitted.distance(rows), np.einsum("ij,jk,ik->i", rows, np.linalg.inv(covariance), rows))
+
+
 def test_the_distance_is_zero_at_the_mean_and_grows_away_from_it():
     rows = np.random.default_rng(0).normal(size=(20, 6))
     fitted = fit_gaussian(np.full(6, 3.0), rows, np.ones(20))
@@ -57,6 +72,48 @@ def test_trimming_finds_the_anomalies_that_in_sample_distances_hide():
     assert fitted.kept.sum() == 85
     assert labels[fitted.kept].mean() < 0.03
     assert roc_auc_score(labels, fitted.train_scores) > 0.95
+
+
+def test_a_picture_is_judged_by_gaussians_that_it_did_not_help_to_fit():
+    rng = np.random.default_rng(0)
+    rows, kept, fold = rng.normal(size=(20, 60)), np.ones(20, bool), np.arange(20) % 5
+    distance, likelihood = _cross_fitted(rows, rows, kept, 0.0, fold)
+    others = [_fit(rows, rows, fold != fold[i], 0.0) for i in range(20)]
+    expected = np.array([gaussian.distance(rows[i : i + 1])[0] for i, gaussian in enumerate(others)])
+    np.testing.assert_allclose(distance, expected)
+    assert likelihood == pytest.approx(-(expected + [g.log_determinant for g in others]).mean() / 2)
+    assert (expected > _fit(rows, rows, kept, 0.0).distance(rows)).all()
+
+
+def test_the_source_s_scatter_is_about_its_own_mean():
+    rng = np.random.default_rng(0)
+    source, target, kept = rng.normal(size=(30, 5)), rng.normal(size=(20, 5)), np.ones(20, bool)
+    here, away = _fit(source, target, kept, 1.0), _fit(source + 100, target, kept, 1.0)
+    np.testing.assert_allclose(away.distance(target), here.distance(target))
+    assert not np.allclose(_fit(source * 2, target, kept, 1.0).distance(target), here.distance(target))
+
+
+def test_every_space_is_standardised_by_the_held_out_distances_of_the_kept():
+    source, target, _ = scene()
+    narrow = [space[:, :6] for space in (source, target)]
+    fitted = fit_pooled([source, narrow[0]], [target, narrow[1]], source_weight=0.3)
+    fold = np.random.default_rng(0).permutation(100) % 5
+    parts = []
+    for s, t, scale in zip((source, narrow[0]), (target, narrow[1]), fitted.scales, strict=True):
+        held = _cross_fitted(normalize(s), normalize(t), fitted.kept, 0.3, fold)[0]
+        low, middle, high = np.quantile(held[fitted.kept], [0.25, 0.5, 0.75])
+        assert scale == pytest.approx((middle, high - low))
+        parts.append((held - middle) / (high - low))
+    np.testing.assert_allclose(fitted.train_scores, np.mean(parts, axis=0))
+
+
+def test_a_copy_of_a_frame_that_never_changes_scores_like_it():
+    rng = np.random.default_rng(0)
+    still, source = np.tile(rng.normal(size=50), (30, 1)).astype(np.float32), rng.normal(size=(20, 50)).astype(np.float32)
+    still[:3] = rng.normal(size=(3, 50))
+    fitted = fit_pooled([source], [still], source_weight=0.0)
+    same, strange = fitted.anomaly_score([still[[5, 0]]])
+    assert abs(same) < 1 < strange
 
 
 def test_more_than_one_space_is_the_mean_of_their_scores():

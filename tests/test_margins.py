@@ -102,7 +102,7 @@ def test_the_least_lead_is_found_for_each_origin_of_anomalies():
     table = lead_table(curve(), ME, "target_only")
     assert table["anomalies from"].tolist() == ["all others", "one class"]
     assert table[["10%", "30%"]].to_numpy().tolist() == [["+4.0", "+1.0"], ["+1.0", "-2.0"]]
-    assert table["least"].tolist() == ["+1.0 [+1.0, +1.0]", "-2.0 [-2.0, -2.0]"]
+    assert table["least"].tolist() == ["above, +1.0 [+1.0, +1.0]", "below, -2.0 [-2.0, -2.0]"]
 
 
 def test_panels_draw_both_origins_of_both_methods(figure):

@@ -193,7 +193,7 @@ def test_several_anomaly_ratios_are_never_mixed_in_a_verdict():
 
 
 def test_the_gap_closed_is_the_sum_of_gains_over_the_sum_of_gaps_that_matter():
-    from twofold.statistics import gap_closed
+    from twofold.statistics import PROTOCOL, gap_closed
 
     rows = []
     for target, scores in {"b": (70, 60, 75, 80), "c": (50, 90, 88, 95), "d": (99, 90, 99.2, 99.5)}.items():
@@ -202,7 +202,7 @@ def test_the_gap_closed_is_the_sum_of_gains_over_the_sum_of_gaps_that_matter():
                 {"dataset": "x", "source": "a", "target": target, "normal": n, "method": method, "auroc": auroc} for n in "pq"
             ]
     for row in rows:
-        row["collapsed"] = False
+        row |= {"collapsed": False, "anomaly_ratio": 0.1, **dict.fromkeys(PROTOCOL)}
     table, whole = gap_closed(pd.DataFrame(rows), "mine", ["one", "two"], "oracle")
     assert table["best_control"].tolist() == ["one", "two", "one"]
     assert whole["closed"] == pytest.approx((5 - 2) / (10 + 5))  # pair d has a gap below one point
@@ -211,5 +211,10 @@ def test_the_gap_closed_is_the_sum_of_gains_over_the_sum_of_gaps_that_matter():
     rows[0]["collapsed"] = True  # "one" has no mean in pair b any more
     table, _ = gap_closed(pd.DataFrame(rows), "mine", ["one", "two"], "oracle")
     assert table["best_control"].tolist() == ["two", "two", "one"]
+    table, whole = gap_closed(pd.DataFrame(rows), "mine", ["one"], "oracle")  # then pair b has no control at all
+    assert table["best_control"].isna().tolist() == [True, False, False]
+    assert whole["closed"] == pytest.approx((88 - 50) / (95 - 50))
+    with pytest.raises(ValueError, match="one anomaly_ratio"):
+        gap_closed(pd.DataFrame([*rows, {**rows[1], "anomaly_ratio": 0.2}]), "mine", ["one"], "oracle")
     with pytest.raises(ValueError, match="frame must hold absent"):
         gap_closed(pd.DataFrame(rows), "absent", ["one"], "oracle")

@@ -227,9 +227,8 @@ def _scores_csv(ids: Any, scores: Any) -> str:
     """Pictures and their scores as CSV, most anomalous first."""
     from pandas import DataFrame
 
-    return (
-        DataFrame({"picture": ids, "anomaly_score": scores}).sort_values("anomaly_score", ascending=False).to_csv(index=False)
-    )
+    table = DataFrame({"picture": ids, "anomaly_score": scores})
+    return table.sort_values("anomaly_score", ascending=False).to_csv(index=False)
 
 
 def _fit(arguments: argparse.Namespace) -> int:
@@ -240,14 +239,15 @@ def _fit(arguments: argparse.Namespace) -> int:
     from twofold.reports import fit_summary
     from twofold.studies import write_aside
 
-    for path in filter(None, (arguments.out, arguments.scores)):
-        if not Path(path).absolute().parent.is_dir():
-            raise InputError(f"wanted a folder for {path}, got none; create it or choose another place")
+    places = [Path(path).expanduser().absolute() for path in (arguments.out, arguments.scores) if path]
+    for place in places:
+        if place.is_dir() or not place.parent.is_dir() or places.count(place) > 1:
+            raise InputError(f"wanted a file of its own in a folder that is there, got {place}; choose another place")
     source, target = load_pictures(arguments.source), load_pictures(arguments.target)
     detector = TwoFoldDetector(arguments.preset, arguments.device).fit(source, target)
-    detector.save(arguments.out)
+    detector.save(places[0])
     if arguments.scores:
-        write_aside(Path(arguments.scores), _scores_csv(target.ids, detector.fitted.train_scores))
+        write_aside(places[1], _scores_csv(target.ids, detector.fitted.train_scores))
     print(fit_summary(detector.fitted, len(source), target.ids))
     print(f"saved to {arguments.out}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import uuid
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from twofold.config import configure
 from twofold.detectors import embed_layers, pick_device, single_thread
-from twofold.domains import Domain
+from twofold.domains import Domain, FilePictures
 from twofold.embeddings import EmbeddingCache
 from twofold.errors import InputError
 from twofold.gaussians import Gaussian, PooledGaussian, fit_pooled
@@ -53,7 +55,7 @@ class TwoFoldDetector:
 
     def __init__(self, preset: str = "embedded", device: str = "auto", **changes: Any) -> None:
         self.config = configure("folder", "", "", "", "pooled_gaussian", preset, **changes)
-        if self.config.method != "pooled_gaussian" or self.config.trains or self.config.selection == "oracle":
+        if self.config.frozen_score != "pooled_gaussian" or self.config.trains or self.config.oracle:
             raise InputError(
                 f"wanted a detector that trains nothing and reads no label, got {self.config.name}; "
                 "use 'twofold run' for the others"
@@ -92,13 +94,13 @@ class TwoFoldDetector:
         with single_thread():
             spaces = self._embed(views)
             self.fitted = fit_pooled(*spaces, self.config.kept_share, self.config.source_weight, keep_all)
-        self._held_out = dict(zip(_names(domains[1]), self.fitted.train_scores.tolist(), strict=True))
+        self._held_out = pd.Series(self.fitted.train_scores).groupby(_names(domains[1])).mean().to_dict()
         return self
 
     def anomaly_score(self, pictures: str | os.PathLike[str] | Domain) -> np.ndarray:
         """(n,) scores in the order of the pictures' ids; higher is more anomalous, 0 is a usual normal picture.
 
-        A picture of the target that was fitted, the untouched file, has its held-out score: it is no judge of itself.
+        A picture of the fitted target, the same file, has its held-out score (copies their mean): it is no judge of itself.
 
         Raises
         ------
@@ -142,8 +144,8 @@ class TwoFoldDetector:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise InputError(f"wanted a detector saved by twofold in {path}, got {error}; fit one first") from error
-        if about["format"] != FORMAT:
-            raise InputError(f"wanted a detector of format {FORMAT} in {path}, got {about['format']}; fit it again")
+        if about.get("format") != FORMAT:
+            raise InputError(f"wanted a detector of format {FORMAT} in {path}, got {about.get('format')}; fit it again")
         config = about["config"]
         task = ("dataset", "source", "target", "normal", "method", "preset")
         detector = cls(config["preset"], device, **{k: v for k, v in config.items() if k not in task})
@@ -185,6 +187,11 @@ def _view(domain: Domain) -> View:
 
 
 def _names(domain: Domain) -> list[str]:
-    """What knows a picture again, from whichever folder above it is read."""
-    pairs = zip(domain.ids, domain.fingerprints, strict=True)
-    return [f"{name.rpartition('/')[2]}:{fingerprint.rpartition('/')[2]}" for name, fingerprint in pairs]
+    """What knows a picture again, wherever it lies and whatever it is called: its file's content."""
+    if not isinstance(domain.pictures, FilePictures):
+        return list(domain.fingerprints)
+    names = []
+    for path in domain.pictures.paths:
+        with open(path, "rb") as file:
+            names.append(hashlib.file_digest(file, "sha256").hexdigest()[:32])
+    return names

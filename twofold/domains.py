@@ -30,7 +30,7 @@ class ArrayPictures:
 
 @dataclass(frozen=True, eq=False)
 class FilePictures:
-    """Pictures on disk, opened one at a time; transparent ones are laid on white."""
+    """Pictures on disk, opened one at a time; transparent ones are laid on white, 16 bits brought down to 8."""
 
     paths: Sequence[Path]
 
@@ -45,6 +45,10 @@ class FilePictures:
                     picture = picture.convert("RGBA")
                     white = Image.new("RGBA", picture.size, "white")
                     return Image.alpha_composite(white, picture).convert("RGB")
+                if picture.mode.startswith("I;16"):  # sixteen bits a pixel, which convert would cut off at 255
+                    return Image.fromarray((np.asarray(picture) // 257).astype(np.uint8)).convert("RGB")
+                if picture.mode in ("I", "F"):
+                    raise ValueError("32 bits a pixel, of unknown range; store it with 8 or 16")
                 return picture.convert("RGB")
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise InputError(

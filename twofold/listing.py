@@ -44,7 +44,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def pictures(folder: Path) -> list[str]:
-    """Relative paths of the visible pictures in a folder and the folders nested in it, with forward slashes."""
+    """Relative paths of the visible pictures in a folder and the folders in it, not behind links, with forward slashes."""
 
     def refuse(error: OSError) -> None:
         raise _unreadable(Path(error.filename), error) from error

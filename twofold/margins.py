@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,12 +95,16 @@ def pair_table(frame: pd.DataFrame, gaps: pd.DataFrame, method: str) -> pd.DataF
     """
     gaps, rows = gaps.set_index(PAIR), []
     for pair in _pairs_of(frame):
-        gap, gain = gaps.loc[pair], above(_rows_of(frame, pair), method, gaps.loc[pair, "best_control"])
-        words = f"{gain['verdict']}, {gain['difference']:+.1f} [{gain['low']:+.1f}, {gain['high']:+.1f}]"
+        gap = gaps.loc[pair]
+        words = "collapsed" if pd.isna(gap["gain"]) else _interval(above(_rows_of(frame, pair), method, gap["best_control"]))
         row = {"pair": pair_name(pair), "use": USES.get(pair, ""), "best control": gap["best_control"]}
         row |= {"its AUROC": f"{gap['control']:.1f}", method: f"{gap['method']:.1f}"}
         rows.append(row | {"gain": words, "told the true normals": f"{gap['oracle']:.1f}"})
     return pd.DataFrame(rows)
+
+
+def _interval(gain: dict[str, Any]) -> str:
+    return f"{gain['verdict']}, {gain['difference']:+.1f} [{gain['low']:+.1f}, {gain['high']:+.1f}]"
 
 
 def gap_lines(gaps: pd.DataFrame, method: str, ax: Axes) -> Axes:
@@ -177,25 +182,25 @@ def lead_table(frame: pd.DataFrame, method: str, control: str) -> pd.DataFrame:
     rows = []
     for pair in _pairs_of(frame):
         for origin, group in _rows_of(frame, pair).groupby("anomaly_classes", sort=False):
-            wide = group.groupby(["anomaly_ratio", "normal", "method"])["auroc"].mean().unstack("method")
-            lead = (wide[method] - wide[control]).groupby("anomaly_ratio").mean()
-            least = above(group[group["anomaly_ratio"] == lead.idxmin()], method, control)
-            row = {"pair": pair_name(pair), "anomalies from": origin, **{f"{r:.0%}": f"{v:+.1f}" for r, v in lead.items()}}
-            rows.append(row | {"least": f"{least['difference']:+.1f} [{least['low']:+.1f}, {least['high']:+.1f}]"})
+            leads = {ratio: above(at, method, control, 1000) for ratio, at in group.groupby("anomaly_ratio")}
+            known = [lead for lead in leads.values() if lead["verdict"] != "collapsed"]
+            row = {"pair": pair_name(pair), "anomalies from": origin}
+            row |= {f"{r:.0%}": f"{lead['difference']:+.1f}" if lead in known else "collapsed" for r, lead in leads.items()}
+            least = min(known, key=lambda lead: lead["difference"], default=None)
+            rows.append(row | {"least": _interval(least) if least else "collapsed"})
     return pd.DataFrame(rows).fillna("")
 
 
-def lead_panels(frame: pd.DataFrame, method: str, control: str, figure: Figure, columns: int = 4) -> Figure:
+def lead_panels(frame: pd.DataFrame, method: str, control: str, figure: Figure) -> Figure:
     """AUROC against the share of anomalies, a panel a pair; dashed and hollow where all anomalies are of one class.
 
     Parameters
     ----------
     frame, method, control : as in ``lead_table``.
     figure : drawn on.
-    columns : of panels, at most.
     """
     pairs = _pairs_of(frame)
-    columns = min(columns, len(pairs))
+    columns = min(4, len(pairs))
     axes = figure.subplots(-(-len(pairs) // columns), columns, sharex=True, sharey=True, squeeze=False).ravel()
     for i, (ax, pair) in enumerate(zip(axes, pairs, strict=False)):
         for name in (control, method):
@@ -217,9 +222,8 @@ def lead_panels(frame: pd.DataFrame, method: str, control: str, figure: Figure, 
             ax.xaxis.set_tick_params(labelbottom=True)
     for ax in axes[len(pairs) :]:
         ax.set_axis_off()
-    handles, labels = axes[0].get_legend_handles_labels()
-    place = axes[-1] if len(axes) > len(pairs) else figure
-    place.legend(handles, labels, loc="center" if place is axes[-1] else "outside upper left", fontsize=9)
+    place, loc = (axes[-1], "center") if len(axes) > len(pairs) else (figure, "outside upper left")
+    place.legend(*axes[0].get_legend_handles_labels(), loc=loc, fontsize=9)
     return figure
 
 
@@ -264,8 +268,7 @@ def warning_dots(frame: pd.DataFrame, method: str, threshold: float, ax: Axes) -
     ax.set_xlim(left=0)
     ax.set_xlabel("contrast of the unlabelled target (no unit)")
     ax.set_ylabel("AUROC on the target (%)")
-    legend = ax.legend(loc="lower right", fontsize=10)
-    for handle in legend.legend_handles:
+    for handle in ax.legend(loc="lower right", fontsize=10).legend_handles:
         handle.set(alpha=1, sizes=[40])
     return ax
 

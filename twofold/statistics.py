@@ -102,9 +102,7 @@ def above(frame: pd.DataFrame, method: str, control: str, n_boot: int = 10_000, 
     ------
     ValueError : several ratios, presets or protocols in one frame, or no class and seed that both methods have.
     """
-    for field in ("anomaly_ratio", *PROTOCOL):
-        if frame[field].nunique(dropna=False) > 1:
-            raise ValueError(f"frame must hold one {field}, got {list(frame[field].unique())}; select one before comparing")
+    _one_protocol(frame)
     wide = frame.set_index([*PAIR, "normal", "seed", "method"])[["auroc", "collapsed"]].unstack("method")
     if not {method, control} <= set(frame["method"]) or wide["auroc"][[method, control]].dropna().empty:
         raise ValueError(f"frame must hold {method!r} and {control!r} on the same classes, got none; run both first")
@@ -127,12 +125,18 @@ def above(frame: pd.DataFrame, method: str, control: str, n_boot: int = 10_000, 
     }
 
 
+def _one_protocol(frame: pd.DataFrame) -> None:
+    for field in ("anomaly_ratio", *PROTOCOL):
+        if frame[field].nunique(dropna=False) > 1:
+            raise ValueError(f"frame must hold one {field}, got {list(frame[field].unique())}; select one before comparing")
+
+
 def gap_closed(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle: str) -> tuple[pd.DataFrame, dict[str, float]]:
     """How much of the way from the best control to its own oracle a method goes, pair by pair and over all.
 
     Parameters
     ----------
-    frame : from ``as_frame``, one ratio; a method with a collapsed run in a pair has no mean there.
+    frame : from ``as_frame``, one ratio and protocol; a method with a collapsed run in a pair has no mean there.
     method : a name in its ``method`` column.
     controls : the best of them is taken in each pair.
     oracle : the same method with the true target normals and nothing else changed.
@@ -141,12 +145,14 @@ def gap_closed(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle
     -------
     A row a pair (best control, its mean, the method's, the oracle's, gain, gap; points of AUROC) and the whole: mean_gain
     and worst_gain over all pairs, and closed, the sum of gains over the sum of gaps, in which a pair whose gap is below one
-    point has no part; NaN where no pair is left.
+    point has no part; NaN where no pair is left. A pair without a mean of the method, of its oracle or of any control is a
+    row of NaN and has no part in the whole.
 
     Raises
     ------
-    ValueError : a method that the frame does not hold.
+    ValueError : a method that the frame does not hold, several ratios, presets or protocols.
     """
+    _one_protocol(frame)
     missing = {method, oracle, *controls} - set(frame["method"])
     if missing:
         raise ValueError(
@@ -154,11 +160,12 @@ def gap_closed(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle
         )
     means = frame.groupby([*PAIR, "method", "normal"])["auroc"].mean().groupby([*PAIR, "method"]).mean().unstack("method")
     means = means.mask(frame.groupby([*PAIR, "method"])["collapsed"].any().unstack("method").fillna(False).astype(bool))
-    best = means[list(controls)].idxmax(axis=1)
+    candidates = means[list(controls)]
+    best = candidates.fillna(-np.inf).idxmax(axis=1).where(candidates.notna().any(axis=1))
     table = pd.DataFrame({"best_control": best, "control": means[list(controls)].max(axis=1)})
     table["method"], table["oracle"] = means[method], means[oracle]
     table["gain"], table["gap"] = table["method"] - table["control"], table["oracle"] - table["control"]
-    wide = table[table["gap"] >= 1]
+    wide = table[(table["gap"] >= 1) & table["gain"].notna()]
     closed = float(wide["gain"].sum() / wide["gap"].sum()) if len(wide) else float("nan")
     whole = {"mean_gain": float(table["gain"].mean()), "worst_gain": float(table["gain"].min()), "closed": closed}
     return table.reset_index(), whole

@@ -260,14 +260,18 @@ def build_task(
 
 
 def strangers(class_names: Sequence[str]) -> dict[str, str]:
-    """For each class the next one, in the order of their names, that has at least half as many pictures.
+    """For each of two or more classes the next one, in the order of their names, that has at least half as many pictures;
+    where no other has, the largest other.
 
     >>> strangers(["a"] * 5 + ["b"] + ["c"] * 4)
     {'a': 'c', 'b': 'c', 'c': 'a'}
+    >>> strangers(["a"] * 5 + ["b"])
+    {'a': 'b', 'b': 'a'}
     """
     names, counts = np.unique(np.asarray(class_names), return_counts=True)
     n, found = len(names), {}
     for i, name in enumerate(names):
         after = ((i + step) % n for step in range(1, n))
-        found[str(name)] = str(next(names[j] for j in after if counts[j] >= counts[i] / 2))
+        largest = max((j for j in range(n) if j != i), key=lambda j: counts[j])
+        found[str(name)] = str(names[next((j for j in after if counts[j] >= counts[i] / 2), largest)])
     return found

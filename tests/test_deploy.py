@@ -85,6 +85,21 @@ def test_a_picture_is_known_again_by_its_content_alone(folders, detector, tmp_pa
     assert alone not in detector.fitted.train_scores
 
 
+def test_a_frame_of_a_camera_that_never_moves_scores_like_the_others_and_a_stranger_does_not(folders, tmp_path):
+    place, _ = folders
+    source, target = load_pictures(place / "source"), load_domain("digits", "optdigits")
+    still, stranger = np.flatnonzero(target.class_names == "3")[0], np.flatnonzero(target.class_names == "6")[:1]
+    write(target, [still], tmp_path / "one")
+    (tmp_path / "target").mkdir()
+    frame = Image.open(next((tmp_path / "one").iterdir()))
+    for i in range(20):
+        frame.save(tmp_path / "target" / f"{i}.png", compress_level=i % 10)  # the same pixels
+    write(target, stranger, tmp_path / "new")
+    frame.save(tmp_path / "new" / "0000 again.bmp")
+    same, strange = TwoFoldDetector(device="cpu", **SMALL).fit(source, tmp_path / "target").anomaly_score(tmp_path / "new")
+    assert abs(same) < 1 < strange
+
+
 def test_twenty_pictures_are_enough_and_nineteen_are_not(folders):
     place, _ = folders
     target, source = load_domain("digits", "optdigits"), load_pictures(place / "source")

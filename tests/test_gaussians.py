@@ -107,15 +107,6 @@ def test_every_space_is_standardised_by_the_held_out_distances_of_the_kept():
     np.testing.assert_allclose(fitted.train_scores, np.mean(parts, axis=0))
 
 
-def test_a_copy_of_a_frame_that_never_changes_scores_like_it():
-    rng = np.random.default_rng(0)
-    still, source = np.tile(rng.normal(size=50), (30, 1)).astype(np.float32), rng.normal(size=(20, 50)).astype(np.float32)
-    still[:3] = rng.normal(size=(3, 50))
-    fitted = fit_pooled([source], [still], source_weight=0.0)
-    same, strange = fitted.anomaly_score([still[[5, 0]]])
-    assert abs(same) < 1 < strange
-
-
 def test_more_than_one_space_is_the_mean_of_their_scores():
     source, target, _ = scene()
     one = fit_pooled([source], [target])

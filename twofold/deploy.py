@@ -175,7 +175,9 @@ class TwoFoldDetector:
         return self.fitted
 
     def _embed(self, views: Sequence[View]) -> list[list[np.ndarray]]:
-        return embed_layers(self.config, views, self._weights, self._device, EmbeddingCache())
+        found = embed_layers(self.config, views, self._weights, self._device, EmbeddingCache())
+        # where a camera never moves the Gaussians are so narrow that single precision tells a copy from its original
+        return [[space.astype(np.float64) for space in spaces] for spaces in found]
 
 
 def _domain(pictures: str | os.PathLike[str] | Domain) -> Domain:

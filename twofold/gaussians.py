@@ -130,8 +130,7 @@ class PooledGaussian:
 
     def anomaly_score(self, spaces: Sequence[np.ndarray]) -> np.ndarray:
         """(n,) mean over spaces of the standardised distance; higher is more anomalous, 0 is a usual normal picture."""
-        unit = [normalize(np.asarray(space, np.float64)) for space in spaces]
-        distances = [gaussian.distance(x) for gaussian, x in zip(self.gaussians, unit, strict=True)]
+        distances = [gaussian.distance(normalize(x)) for gaussian, x in zip(self.gaussians, spaces, strict=True)]
         return _fused(distances, self.scales)
 
 

@@ -171,15 +171,19 @@ def _execute(path: Path, folder: Path, parameters: dict[str, Any], places: dict[
 
 
 def _list_runs(folder: Path, store: Path) -> None:
-    """Write runs.csv: every run that stands behind a figure or table of this folder."""
+    """Write runs.csv: every run that stands behind a figure or table of this folder; what the store lacks stays as it was."""
     from twofold.store import RunStore
 
     hashes = sorted({h for path in folder.glob("*.json") for h in json.loads(path.read_text("utf-8"))["runs"]})
     results = [result for result in map(RunStore(store).result, hashes) if result]
     fields = ["config_hash", "dataset", "source", "target", "normal", "seed", "anomaly_ratio", "method", "auroc", "collapsed"]
     if results:
-        table = pd.DataFrame([{field: result[field] for field in fields} for result in results])
-        write_aside(folder / "runs.csv", table.to_csv(index=False))
+        table, known = pd.DataFrame([{field: result[field] for field in fields} for result in results]), folder / "runs.csv"
+        if known.is_file():
+            before = pd.read_csv(known, dtype={"normal": str})
+            stays = before["config_hash"].isin(hashes) & ~before["config_hash"].isin(table["config_hash"])
+            table = pd.concat([table, before[stays]]).sort_values("config_hash")
+        write_aside(known, table.to_csv(index=False))
 
 
 def reproduce(

@@ -3,12 +3,16 @@
 import json
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from twofold import reproduce as module
+from twofold.config import configure
 from twofold.errors import InputError
-from twofold.reproduce import choose, clean, code_hash, elements, notebooks, plan, preset_parameters, reproduce
+from twofold.experiments import failed
+from twofold.reproduce import _list_runs, choose, clean, code_hash, elements, notebooks, plan, preset_parameters, reproduce
+from twofold.store import RunStore
 
 FIGURE = """%matplotlib inline
 import matplotlib.pyplot as plt
@@ -124,3 +128,18 @@ def test_every_name_in_the_presets_is_a_notebook_s():
     stems = {path.stem for path in notebooks()}
     for path in folder.glob("*.yaml"):
         assert set(yaml.safe_load(path.read_text())) <= stems | {"all"}, path.name
+
+
+def test_the_list_of_runs_keeps_what_another_store_holds(tmp_path):
+    results = [
+        {**failed(configure("digits", "type", "optdigits", "3"), ValueError("x"), h), "auroc": 1.0, "error": None} for h in "ab"
+    ]
+    for result in results:
+        RunStore(tmp_path / result["config_hash"]).save(result)
+    (tmp_path / "07.json").write_text(json.dumps({"runs": {"a": [], "b": []}}))
+    for store in "ab":
+        _list_runs(tmp_path, tmp_path / store)
+    assert pd.read_csv(tmp_path / "runs.csv")["config_hash"].tolist() == ["a", "b"]
+    (tmp_path / "07.json").write_text(json.dumps({"runs": {"b": []}}))
+    _list_runs(tmp_path, tmp_path / "b")
+    assert pd.read_csv(tmp_path / "runs.csv")["config_hash"].tolist() == ["b"]

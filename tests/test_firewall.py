@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from twofold.config import configure
-from twofold.detectors import fit, single_thread
-from twofold.digits import load_digits_domain
-from twofold.embeddings import EmbeddingCache
-from twofold.experiments import prepare
-from twofold.presets import METHODS
-from twofold.tasks import View
+from twofold.data.digits import load_digits_domain
+from twofold.data.tasks import View
+from twofold.methods.detectors import fit, single_thread
+from twofold.networks.cache import EmbeddingCache
+from twofold.runs.config import configure
+from twofold.runs.presets import METHODS
+from twofold.runs.run import prepare
 
 RUNS = [{"method": method} for method in METHODS] + [
     {"method": "twofold", "selection": "gmm", "negatives": "both"},

@@ -23,7 +23,7 @@ def test_the_built_wheel_imports_every_module(tmp_path):
         f"import sys, importlib\nsys.path.insert(0, {str(site)!r})\n"
         f"for name in {modules!r}: importlib.import_module('twofold.' + name)\n"
         f"import twofold\nassert twofold.__file__.startswith({str(site)!r}), twofold.__file__\n"
-        "from twofold.published import TABLES, claims, published\n"
+        "from twofold.results.published import TABLES, claims, published\n"
         "assert len(claims()) and all(len(published(table)) for table in TABLES)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
@@ -85,7 +85,7 @@ def test_committed_figures_stand_for_the_notebook_and_the_listed_runs(path):
     import nbformat
     import pandas as pd
 
-    from twofold.reproduce import code_hash, preset_parameters
+    from twofold.lessons.reproduce import code_hash, preset_parameters
 
     manifest = json.loads(path.read_text("utf-8"))
     book = nbformat.read(REPOSITORY / "notebooks" / f"{path.stem}.ipynb", 4)

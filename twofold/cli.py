@@ -8,9 +8,9 @@ import sys
 import time
 from typing import Any, NoReturn, get_args, get_type_hints
 
-from twofold.config import RunConfig, configure
 from twofold.errors import InputError
-from twofold.presets import METHODS, PRESETS
+from twofold.runs.config import RunConfig, configure
+from twofold.runs.presets import METHODS, PRESETS
 
 __all__ = ["main"]
 
@@ -136,7 +136,7 @@ def _say(line: str) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     config = configure(**_fields(arguments, lists=False))
-    from twofold.sweeps import run_one
+    from twofold.runs.sweeps import run_one
 
     result = run_one(
         config,
@@ -150,7 +150,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(result))
     elif result["error"] is None:
-        from twofold.reports import run_summary
+        from twofold.results.sentences import run_summary
 
         print(run_summary(result))
     if result["error"] is not None:
@@ -162,7 +162,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     if arguments.jobs < 1:
         raise InputError(f"wanted --jobs of at least 1, got {arguments.jobs}; one process a core is a good start")
     fields = _fields(arguments, lists=True)
-    from twofold.sweeps import estimate_seconds, expand, sweep
+    from twofold.runs.sweeps import estimate_seconds, expand, sweep
 
     configs = expand(fields, arguments.root)
     todo, seconds = estimate_seconds(configs, arguments.out, arguments.jobs, arguments.root)  # checks every input
@@ -194,9 +194,9 @@ def _sweep(arguments: argparse.Namespace) -> int:
 def _collect(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from twofold.reports import render
-    from twofold.statistics import as_frame, collect
-    from twofold.store import RunStore
+    from twofold.results.sentences import render
+    from twofold.results.statistics import as_frame, collect
+    from twofold.runs.store import RunStore
 
     if not Path(arguments.runs).is_dir():
         raise InputError(f"wanted a folder of runs, got {arguments.runs!r}; run 'twofold sweep' first, or name its --out")
@@ -216,7 +216,7 @@ def _collect(arguments: argparse.Namespace) -> int:
 def _reproduce(arguments: argparse.Namespace) -> int:
     if arguments.jobs < 1:
         raise InputError(f"wanted --jobs of at least 1, got {arguments.jobs}; one a core is a good start")
-    from twofold.reproduce import reproduce
+    from twofold.lessons.reproduce import reproduce
 
     places = (arguments.out, arguments.runs, arguments.root)
     failed = reproduce(arguments.targets, arguments.preset, arguments.jobs, *places, dry_run=arguments.dry_run, log=_say)
@@ -234,10 +234,10 @@ def _scores_csv(ids: Any, scores: Any) -> str:
 def _fit(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from twofold.deploy import TwoFoldDetector
-    from twofold.listing import load_pictures
-    from twofold.reports import fit_summary
-    from twofold.studies import write_aside
+    from twofold.data.listing import load_pictures
+    from twofold.deploy.detector.detector import TwoFoldDetector
+    from twofold.lessons.study import write_aside
+    from twofold.results.sentences import fit_summary
 
     places = [Path(path).expanduser().absolute() for path in (arguments.out, arguments.scores) if path]
     for place in places:
@@ -254,8 +254,8 @@ def _fit(arguments: argparse.Namespace) -> int:
 
 
 def _score(arguments: argparse.Namespace) -> int:
-    from twofold.deploy import TwoFoldDetector
-    from twofold.listing import load_pictures
+    from twofold.data.listing import load_pictures
+    from twofold.deploy.detector.detector import TwoFoldDetector
 
     pictures = load_pictures(arguments.pictures)
     scores = TwoFoldDetector.load(arguments.detector, arguments.device).anomaly_score(pictures)
@@ -264,7 +264,7 @@ def _score(arguments: argparse.Namespace) -> int:
 
 
 def _data(arguments: argparse.Namespace) -> int:
-    from twofold.reports import check_data, list_data
+    from twofold.results.sentences import check_data, list_data
 
     if arguments.action == "list":
         print(list_data())
@@ -275,7 +275,7 @@ def _data(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from twofold.reports import doctor
+    from twofold.results.sentences import doctor
 
     print(doctor())
     return 0

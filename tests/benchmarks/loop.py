@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from twofold.alignment import contrastive_loss
-from twofold.backbones import load_backbone
-from twofold.config import configure
-from twofold.detectors import single_thread
-from twofold.embeddings import EmbeddingCache
-from twofold.experiments import prepare, run
-from twofold.objectives import dsvdd_loss
-from twofold.selection import select
-from twofold.sweeps import expand, sweep
-from twofold.training import Inputs, row_stream, train
+from twofold.methods.detectors import single_thread
+from twofold.methods.training import Inputs, row_stream, train
+from twofold.networks.backbones import load_backbone
+from twofold.networks.cache import EmbeddingCache
+from twofold.parts.alignment import contrastive_loss
+from twofold.parts.one_class import dsvdd_loss
+from twofold.parts.selection import select
+from twofold.runs.config import configure
+from twofold.runs.run import prepare, run
+from twofold.runs.sweeps import expand, sweep
 
 TASK = {"dataset": "digits", "source": "type", "target": "optdigits"}
 ROUNDS = 5

@@ -8,11 +8,11 @@ import time
 import numpy as np
 import torch
 
-from twofold.backbones import load_layers
-from twofold.detectors import single_thread
-from twofold.gaussians import fit_pooled
-from twofold.presets import EMBEDDED
-from twofold.weights import resolve_weights
+from twofold.methods.detectors import single_thread
+from twofold.networks.backbones import load_layers
+from twofold.networks.weights import resolve_weights
+from twofold.parts.gaussians import fit_pooled
+from twofold.runs.presets import EMBEDDED
 
 BATCH = 64
 

@@ -1,0 +1,155 @@
+"""Notebooks headless: chosen by what they hold, planned, kept with their manifests, and failing where they fail."""
+
+import json
+
+import nbformat
+import pandas as pd
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from twofold.errors import InputError
+from twofold.lessons import reproduce as module
+from twofold.lessons.reproduce import (
+    _list_runs,
+    choose,
+    clean,
+    code_hash,
+    elements,
+    notebooks,
+    plan,
+    preset_parameters,
+    reproduce,
+)
+from twofold.runs.config import configure
+from twofold.runs.run import failed
+from twofold.runs.store import RunStore
+
+FIGURE = """%matplotlib inline
+import matplotlib.pyplot as plt
+from twofold.lessons.study import Study
+study = Study(globals(), "01_good")
+figure, ax = plt.subplots()
+ax.plot([0, width])
+study.save_figure(figure, "figure9");"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project of two notebooks: one draws, one fails in its last cell."""
+    folder = tmp_path / "notebooks"
+    (folder / "presets").mkdir(parents=True)
+    (folder / "presets" / "embedded.yaml").write_text("01_good:\n  width: 7\n")
+    parameters = new_code_cell('preset = "embedded-fast"\nwidth = 2\njobs = 1\nruns = "runs"\nfigures = None\nroot = None')
+    parameters.metadata["tags"] = ["parameters"]
+    for stem, last in (("01_good", FIGURE), ("02_bad", "import twofold\nraise ValueError('broken here')")):
+        book = new_notebook(cells=[new_markdown_cell("# a"), parameters, new_code_cell(last)])
+        book.metadata |= {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        book.metadata["twofold"] = {"elements": ["figure9"] if stem == "01_good" else []}
+        nbformat.write(book, folder / f"{stem}.ipynb")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_notebook_is_found_by_number_name_and_element(project):
+    assert [path.stem for path in choose(["all"])] == ["01_good", "02_bad"]
+    assert [[path.stem for path in choose([name])] for name in ("02", "bad", "figure9")] == [
+        ["02_bad"],
+        ["02_bad"],
+        ["01_good"],
+    ]
+    with pytest.raises(InputError, match=r"got figure8; choose among: all, 01, figure9, 02"):
+        choose(["figure8"])
+
+
+def test_a_failure_is_named_and_the_others_go_on(project):
+    lines = []
+    assert reproduce(["all"], out="out", log=lines.append) == 1
+    assert sorted(line.split(":")[0] for line in lines) == ["01_good", "failed 02_bad in cell 3"]
+    assert any("ValueError: broken here" in line for line in lines)
+    folder = project / "out" / "embedded-fast"
+    assert (folder / "02_bad.failed.ipynb").is_file()
+    assert (folder / "figure9.pdf").stat().st_size > 1000
+    manifest = json.loads((folder / "01_good.json").read_text())
+    assert manifest["files"] == ["figure9.png", "figure9.pdf"]
+    assert manifest["code_hash"] == code_hash(nbformat.read(project / "notebooks" / "01_good.ipynb", 4))
+    assert str(project) not in (folder / "01_good.ipynb").read_text()
+
+
+def test_what_is_done_is_not_done_again_until_the_code_or_the_preset_changes(project):
+    def said(preset="embedded-fast"):
+        lines = []
+        reproduce(["01"], preset, out="out", log=lines.append)
+        return lines[0]
+
+    assert "2 files" in said()
+    assert said() == "01_good: up to date"
+    path = project / "notebooks" / "01_good.ipynb"
+    book = nbformat.read(path, 4)
+    book.cells[0].source = "# other prose"
+    nbformat.write(book, path)
+    assert said() == "01_good: up to date"
+    book.cells[2].source += "\nprint(1)"
+    nbformat.write(book, path)
+    assert "2 files" in said()
+    assert "2 files" in said("embedded")
+    assert json.loads((project / "out" / "embedded" / "01_good.json").read_text())["settings"]["width"] == 7
+
+
+def test_a_notebook_that_keeps_nothing_has_failed(project, monkeypatch):
+    path = project / "notebooks" / "02_bad.ipynb"
+    book = nbformat.read(path, 4)
+    book.cells[2].source = "print(1)"
+    nbformat.write(book, path)
+    lines = []
+    assert reproduce(["02"], out="out", log=lines.append) == 1
+    assert "kept no figure" in lines[0]
+
+
+def test_an_unknown_preset_is_refused(project):
+    with pytest.raises(InputError, match="wanted a preset, got 'large'"):
+        preset_parameters("large", "01_good")
+
+
+def test_cleaning_takes_out_what_differs_from_run_to_run():
+    cell = new_code_cell("1", outputs=[nbformat.v4.new_output("stream", name="stderr", text="noise")])
+    cell.metadata["execution"] = {"at": "now"}
+    book = clean(new_notebook(cells=[cell], metadata={"papermill": {}, "widgets": {}}))
+    assert not book.cells[0].outputs
+    assert not book.cells[0].metadata
+    assert set(book.metadata) == {"language_info"}
+
+
+@pytest.mark.parametrize("preset", ["embedded-fast", "embedded"])
+def test_every_notebook_of_the_project_can_be_planned(preset):
+    names = {name for path in notebooks() for name in elements(path)}
+    assert names >= {*(f"table{i}" for i in range(1, 9)), *(f"figure{i}" for i in range(1, 6)), "quickstart"}
+    for path in notebooks():
+        given = preset_parameters(preset, path.stem)
+        if "pacs" in str(given):
+            given = {**given, "pairs": [["digits", "type", "optdigits"]]}  # PACS is not at hand everywhere
+        configs = plan(path, given)
+        assert len(set(configs)) == len(configs)
+
+
+def test_every_name_in_the_presets_is_a_notebook_s():
+    import yaml
+
+    folder = module.project_folder() / "notebooks" / "presets"
+    stems = {path.stem for path in notebooks()}
+    for path in folder.glob("*.yaml"):
+        assert set(yaml.safe_load(path.read_text())) <= stems | {"all"}, path.name
+
+
+def test_the_list_of_runs_keeps_what_another_store_holds(tmp_path):
+    results = [
+        {**failed(configure("digits", "type", "optdigits", "3"), ValueError("x"), h), "auroc": 1.0, "error": None} for h in "ab"
+    ]
+    for result in results:
+        RunStore(tmp_path / result["config_hash"]).save(result)
+    (tmp_path / "07.json").write_text(json.dumps({"runs": {"a": [], "b": []}}))
+    for store in "ab":
+        _list_runs(tmp_path, tmp_path / store)
+    assert pd.read_csv(tmp_path / "runs.csv")["config_hash"].tolist() == ["a", "b"]
+    (tmp_path / "07.json").write_text(json.dumps({"runs": {"b": []}}))
+    _list_runs(tmp_path, tmp_path / "b")
+    assert pd.read_csv(tmp_path / "runs.csv")["config_hash"].tolist() == ["b"]

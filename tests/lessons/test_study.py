@@ -1,0 +1,86 @@
+"""A notebook's parameters: known, typed, and wrong ones named in one line; exercises; manifests."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from twofold.errors import InputError
+from twofold.lessons.study import Study, check_answer, read_parameters
+
+CELL = 'preset = "embedded-fast"\nnormals = ["3"]\nseeds = [0]\nanomaly_ratio = 0.1\nfigures = None\nruns = "runs"\nroot = None'
+
+
+def study(injected="", name="example"):
+    cells = [CELL, "# Parameters\n" + injected] if injected else [CELL]
+    return Study({"In": ["", *cells, "study = Study(globals(), 'x')"]}, name)
+
+
+@pytest.mark.parametrize(
+    ("injected", "said"),
+    [
+        ('anomaly_ratio = "ten"', "wanted anomaly_ratio of the kind of 0.1, got 'ten'"),
+        ("anomly_ratio = 0.2", "got 'anomly_ratio'; did you mean 'anomaly_ratio'"),
+        ("normals = [3]", "wanted normals of the kind"),
+        ("seeds = [True]", "wanted seeds of the kind"),
+        ("root = 3", "wanted root of the kind"),
+        ('preset = "large"', "wanted a preset, got 'large'"),
+    ],
+)
+def test_a_wrong_parameter_is_named(injected, said):
+    with pytest.raises(InputError) as caught:
+        study(injected)
+    assert said in str(caught.value)
+
+
+def test_an_int_may_stand_for_a_float_and_a_text_for_none():
+    assert study('anomaly_ratio = 0\nroot = "x"').settings["root"] == "x"
+
+
+def test_what_the_reader_types_elsewhere_is_no_parameter():
+    assert read_parameters([CELL, "answer = 3", CELL.replace('["3"]', '["5"]')])["normals"] == ["5"]
+
+
+def test_an_unknown_method_and_missing_data_stop_the_plan():
+    with pytest.raises(InputError, match="wanted a method, got 'twofld'"):
+        study().plan("digits", "type", "optdigits", method="twofld")
+    with pytest.raises(InputError, match="wanted to read /no/such/folder"):
+        study('root = "/no/such/folder"').plan("office31", "amazon", "webcam", method="target_only", normal="mouse")
+
+
+def test_an_input_error_shows_as_one_line_in_a_notebook():
+    assert InputError("wanted x")._render_traceback_() == ["InputError: wanted x"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "right", "begins"),
+    [
+        (None, 1, "Not answered"),
+        (2, 1, "Not yet: look"),
+        (1.01, 1, "Right"),
+        (1.2, 1, "Not yet"),
+        ("a", "a", "Right"),
+        (1, "a", "Not yet"),
+    ],
+)
+def test_an_exercise_knows_right_from_wrong(answer, right, begins):
+    assert check_answer(answer, right, "look").startswith(begins)
+
+
+def test_files_and_runs_stand_in_the_manifest(tmp_path):
+    made = study(f'figures = "{tmp_path}/figures"\nruns = "{tmp_path}/runs"')
+    configs = made.plan("digits", "type", "optdigits", method=["target_only", "zero_shot"])
+    frame = made.run(configs)
+    made.save_table(pd.DataFrame({"a": [1]}), "table9", frame)
+    manifest = json.loads((tmp_path / "figures" / "example.json").read_text())
+    assert manifest["files"] == ["table9.csv", "table9.md"]
+    assert sorted(manifest["runs"]) == sorted(frame["config_hash"])
+    text = (tmp_path / "figures" / "table9.md").read_text()
+    for word in (
+        "digits type→optdigits (dev)",
+        "preset embedded-fast",
+        "n = 1 classes x 1 seeds",
+        "10 % anomalies",
+        "last step",
+    ):
+        assert word in text

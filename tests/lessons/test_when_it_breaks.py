@@ -1,0 +1,163 @@
+"""The verdict's parts add up to the verdict, the loss's parts to the loss, and every ending has one name."""
+
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from twofold.lessons import when_it_breaks as autopsy
+from twofold.lessons.look_inside import Anatomy, features_before_and_after
+from twofold.runs.config import configure
+from twofold.runs.metrics import collapse_verdict
+from twofold.runs.sweeps import sweep
+
+TASK = ("digits", "type", "optdigits", "3")
+TINY = {"steps": 4, "batch_size": 8, "reclusterings": 2}
+
+
+@pytest.fixture(scope="module")
+def taken() -> Anatomy:
+    return features_before_and_after(configure(*TASK, "source_only", **TINY))
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def ended(taken: Anatomy, losses: list[float], collapsed: bool) -> Anatomy:
+    far = np.full_like(taken.source_scores, losses[-1])  # a fixed centre: the loss is the mean score
+    losses = {"one_class": np.array(losses)}
+    return replace(taken, losses=losses, result={**taken.result, "collapsed": collapsed}, source_scores=far)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-3, 0.031, 0.032, 1.0, 30.0])
+@pytest.mark.parametrize("equal", [1, 20, 21, 22, 40])  # 21 of 40 alike leave 20 distinct: half, and half is enough
+@pytest.mark.parametrize("broken", [None, "scores", "features"])
+def test_a_part_speaks_exactly_where_the_verdict_does(scale, equal, broken):
+    before = np.random.default_rng(0).normal(size=(40, 3))
+    features = scale * before
+    scores = np.arange(40.0)
+    scores[:equal] = 0
+    if broken:
+        {"scores": scores, "features": features}[broken][0] = np.nan
+    parts = autopsy.verdict_parts(scores, features, before)
+    assert bool(parts["why"]) == collapse_verdict(scores, features, before)
+    assert parts["finite"] == (broken is None)
+    if broken is None:
+        assert parts["variance_ratio"] == pytest.approx(scale**2)
+        assert parts["distinct_share"] == (41 - equal) / 40
+
+
+def test_several_parts_may_speak_at_once():
+    before = np.random.default_rng(0).normal(size=(40, 3))
+    assert autopsy.verdict_parts(np.zeros(40), 0 * before, before)["why"] == "small variance and few distinct scores"
+
+
+@pytest.mark.parametrize(("n", "d", "shift"), [(1, 1, 0.0), (2, 5, -3.0), (30, 3, 0.5), (7, 4, 3.0)])
+def test_spread_and_offset_add_up_to_the_loss(n, d, shift):
+    z = np.random.default_rng(n).normal(size=(n, d))
+    center = np.full(d, shift)
+    spread, offset = autopsy.loss_parts(z, ((z - center) ** 2).sum(axis=1))
+    assert offset == pytest.approx(((z.mean(axis=0) - center) ** 2).sum(), abs=1e-9)
+    assert spread == pytest.approx(np.trace(np.atleast_2d(np.cov(z.T, bias=True))) if n > 1 else 0, abs=1e-9)
+
+
+def test_the_parts_of_a_real_run_add_up_to_its_mean_score(taken):
+    spread, offset = autopsy.loss_parts(taken.source, taken.source_scores)
+    assert spread + offset == pytest.approx(taken.source_scores.mean(), rel=1e-4)
+    assert min(spread, offset) >= 0
+
+
+@pytest.mark.parametrize(
+    ("losses", "collapsed", "word"),
+    [
+        ([2.0, 1.0], False, "healthy"),
+        ([1.0, 2.0], False, "off centre"),
+        ([2.0, 1.0], True, "silent collapse"),
+        ([1.0, 2.0], True, "loud collapse"),
+        ([1.0, np.nan], True, "loud collapse"),
+    ],
+)
+def test_an_ending_has_one_name_and_one_style(taken, losses, collapsed, word):
+    run_ = ended(taken, losses, collapsed)
+    assert autopsy.ending(run_) == word
+    assert word in autopsy.ENDING_STYLES
+
+
+def test_a_loss_of_zero_around_a_moved_centre_is_not_healthy(taken):
+    run_ = replace(ended(taken, [2.0, 0.0], False), source_scores=np.full(9, 3200.0))
+    assert autopsy.ending(run_) == "off centre"
+
+
+def test_a_setting_is_said_by_what_it_changes():
+    assert autopsy.setting(configure(*TASK, "twofold")) == "preset (learning_rate=0.01)"
+    assert autopsy.setting(configure(*TASK, "source_only", train_batch_norm=True)) == "train_batch_norm=True"
+    assert autopsy.setting(configure(*TASK, "twofold", learning_rate=0.1)) == "learning_rate=0.1"
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory) -> tuple[list, list, pd.DataFrame]:
+    store = tmp_path_factory.mktemp("runs")
+    fields = ({}, {"normalize_features": False}, {"learning_rate": 1e3, "clip_norm": 0.0, "normalize_features": False})
+    configs = [configure(*TASK, method, **TINY, **f) for method in ("source_only", "twofold") for f in fields]
+    results = sweep(configs, store, log=lambda line: None)
+    return configs, results, autopsy.autopsy(configs, results, store)
+
+
+def test_the_table_agrees_with_every_runs_own_verdict(opened):
+    configs, results, table = opened
+    assert list(table["setting"]) == [autopsy.setting(c) for c in configs[:3] for _ in "xx"]  # setting by setting
+    assert sorted(table["collapsed"]) == sorted(result["collapsed"] for result in results)
+    assert (table["why"].astype(bool) == table["collapsed"]).all()
+    assert table["collapsed"].any()
+    assert not table["collapsed"].all()
+
+
+def test_the_table_measures_from_the_network_before_its_first_step(opened, taken):
+    row = opened[2].iloc[0]
+    expected = autopsy.verdict_parts(taken.scores, taken.target, taken.target_before)
+    assert row["variance_ratio"] == pytest.approx(expected["variance_ratio"], rel=1e-5)
+    assert row["distinct_share"] == expected["distinct_share"]
+
+
+def test_the_reading_counts_collapses_and_keeps_them_out_of_the_mean():
+    rows = [
+        ("a", "twofold", 60.0, False, ""),
+        ("a", "twofold", 80.0, False, ""),
+        ("b", "twofold", 99.0, True, "small variance"),
+    ]
+    rows += [("b", "twofold", 40.0, False, ""), ("c", "twofold", np.nan, True, "not finite")]
+    table = pd.DataFrame(rows, columns=["setting", "method", "auroc", "collapsed", "why"])
+    assert autopsy.autopsy_reading(table) == [
+        "a: 0/2 collapsed; AUROC of the rest twofold 70.0",
+        "b: 1/2 collapsed (small variance 1; AUROC 99); AUROC of the rest twofold 40.0",
+        "c: 1/1 collapsed (not finite 1; no AUROC)",
+    ]
+
+
+def test_the_figure_shows_every_run_once_and_crosses_the_collapsed(opened):
+    figure = autopsy.autopsy_figure(opened[2])
+    for panel in figure.axes:
+        assert sum(len(dots.get_offsets()) for dots in panel.collections) == len(opened[2])
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words[-1] == "collapsed"
+    assert len(words) == 3
+
+
+def test_the_figure_survives_settings_in_which_all_runs_collapse(opened):
+    table = opened[2].assign(collapsed=True, auroc=np.nan)
+    autopsy.autopsy_figure(table).canvas.draw()
+
+
+def test_endings_have_a_loss_and_a_histogram_each(taken):
+    runs = [ended(taken, [2.0, 1.0], False), ended(taken, [1.0, 2.0], True), ended(taken, [1.0, 0.0], True)]
+    figure = autopsy.endings_figure(runs)
+    assert len(figure.axes[0].lines) == 3
+    assert min(figure.axes[0].lines[2].get_ydata()) == autopsy.LOSS_FLOOR
+    assert [ax.get_title().split(",")[0] for ax in figure.axes[1:]] == ["healthy", "loud collapse", "silent collapse"]
+    broken = replace(taken, result={**taken.result, "auroc": None, "collapsed": True})
+    autopsy.endings_figure([broken]).canvas.draw()  # a run without a rank has a place as well

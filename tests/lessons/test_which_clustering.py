@@ -1,0 +1,68 @@
+"""Clusters: the space is the one that the run selects in, the dominant one is the run's, pictures keep their labels."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from twofold.errors import InputError
+from twofold.lessons import which_clustering as clusters
+from twofold.parts.selection import dominant_cluster
+from twofold.runs.config import configure
+from twofold.runs.run import prepare
+
+
+def test_clusters_are_numbered_by_size_and_ties_by_width():
+    space = np.array([[0.0], [0.3], [9.0], [9.1], [50.0], [50.1], [50.2]])
+    assert clusters.clusters(space, n_clusters=3).tolist() == [2, 2, 1, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("method", ["kmeans", "gmm", "meanshift"])
+def test_the_first_cluster_is_the_one_that_selection_takes(method):
+    space = np.random.default_rng(3).normal(size=(60, 4)) + 4 * np.repeat([[0], [1]], [40, 20], axis=0)
+    found = clusters.clusters(space, method, 3, seed=1)
+    assert (np.diff(np.bincount(found)) <= 0).all()
+    assert ((found == 0) == dominant_cluster(space, method, 3, seed=1)).all()
+
+
+@pytest.fixture(scope="module")
+def heap():
+    return clusters.target_heap(configure("digits", "type", "optdigits", "3"))
+
+
+def test_a_heap_is_the_run_s_own(heap):
+    task = prepare(configure("digits", "type", "optdigits", "3")).task
+    assert (heap.labels == task.target_train_labels).all()
+    assert len(heap.space) == len(heap.pictures) == len(heap.labels)
+    assert np.allclose(heap.space.std(axis=0, ddof=1), 1)
+    bare = clusters.target_heap(configure("digits", "type", "optdigits", "3", whiten_dims=0))
+    assert np.allclose(np.linalg.norm(bare.space, axis=1), 1, atol=1e-5)
+
+
+def test_a_run_that_does_not_cluster_there_is_refused():
+    for fields in ({"method": "align_all"}, {"method": "cluster_backbone"}, {"selection": "knn"}):
+        with pytest.raises(InputError, match="clusters in the encoder's space"):
+            clusters.target_heap(configure("digits", "type", "optdigits", "3", **fields))
+
+
+def test_rows_hold_each_cluster_s_pictures_with_their_labels(heap):
+    found = clusters.clusters(heap.space, n_clusters=2)
+    rows = clusters.cluster_rows(heap, found, shown=5, size_px=16)
+    assert len(rows) == 2
+    members = np.flatnonzero(found == 0)
+    assert rows[0][0] == f"dominant cluster: {len(members)} pictures, {(heap.labels[members] == 0).sum()} normal"
+    assert all(tuple(pictures.shape) == (len(labels), 3, 16, 16) for _, pictures, labels, _ in rows)
+    everything = clusters.cluster_rows(heap, found, shown=10**4, size_px=8)
+    assert sum(len(labels) for _, _, labels, _ in everything) == len(heap.labels)
+    assert sum(int(sum(labels)) for _, _, labels, _ in everything) == heap.labels.sum()
+
+
+def test_a_map_shows_every_picture_once_and_hides_labels_when_told(heap):
+    found = clusters.clusters(heap.space, n_clusters=2)
+    figure, (told, hidden) = plt.subplots(1, 2)
+    clusters.cluster_map(heap, found, told)
+    clusters.cluster_map(heap, found, hidden, revealed=False)
+    for ax in (told, hidden):
+        assert sum(len(c.get_offsets()) for c in ax.collections) == len(heap.labels)
+    assert told.get_legend() is not None
+    assert hidden.get_legend() is None
+    plt.close(figure)

@@ -1,0 +1,191 @@
+"""The pooled Gaussian: closed forms, an independent reference, laws, and what trimming owes to held-out distances."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from sklearn.covariance import ledoit_wolf
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import normalize
+
+from twofold.parts.gaussians import WEAK_CONTRAST, _cross_fitted, _fit, fit_gaussian, fit_pooled
+from twofold.parts.neighbors import contrast
+from twofold.results.sentences import weak_words
+
+
+def scene(n_anomalous=10, n=100, d=40, seed=0):
+    """Source and target normals that share their spread, and anomalies elsewhere: source, target, labels."""
+    rng = np.random.default_rng(seed)
+    spread = rng.normal(size=(d, d)) / np.sqrt(d)
+    source = rng.normal(size=(150, d)) @ spread + 6
+    normal = rng.normal(size=(n - n_anomalous, d)) @ spread + rng.normal(size=d) + 6
+    anomalous = rng.normal(size=(n_anomalous, d)) @ spread + 2.5 * rng.normal(size=d) + 6
+    return source, np.concatenate([normal, anomalous]), np.repeat([0, 1], [n - n_anomalous, n_anomalous])
+
+
+@pytest.mark.parametrize(("n", "d"), [(30, 80), (80, 30)])
+def test_the_covariance_is_ledoit_and_wolf_s_in_both_shapes(n, d):
+    rows = np.random.default_rng(0).normal(size=(n, d)) * np.linspace(0.5, 3, d)
+    rows -= rows.mean(axis=0)
+    covariance, shrinkage = ledoit_wolf(rows, assume_centered=True)
+    fitted = fit_gaussian(np.zeros(d), rows, np.ones(n))
+    assert fitted.shrinkage == pytest.approx(shrinkage, rel=1e-6)
+    x = np.random.default_rng(1).normal(size=(5, d))
+    expected = np.einsum("ij,jk,ik->i", x, np.linalg.inv(covariance), x)
+    np.testing.assert_allclose(fitted.distance(x), expected, rtol=1e-6)
+
+
+def test_a_whole_weight_is_the_same_as_a_repeated_row():
+    rows = np.random.default_rng(0).normal(size=(12, 5))
+    twice = fit_gaussian(np.zeros(5), rows, np.full(12, 2.0))
+    once = fit_gaussian(np.zeros(5), rows, np.ones(12))
+    np.testing.assert_allclose(twice.distance(rows), once.distance(rows))
+
+
+def test_unequal_weights_shrink_as_their_effective_number_of_rows_asks():
+    rng = np.random.default_rng(0)
+    rows, weights = rng.normal(size=(9, 4)) * [1, 2, 3, 4], rng.random(9) + 0.1
+    share = weights / weights.sum()
+    scatter = (rows * share[:, None]).T @ rows
+    level, squares = np.trace(scatter) / 4, (scatter**2).sum()
+    each = [((np.outer(row, row) - scatter) ** 2).sum() for row in rows]
+    shrinkage = (share**2).sum() * (share @ each) / (squares - 4 * level**2)
+    assert 0.01 < shrinkage < 0.99
+    fitted = fit_gaussian(np.zeros(4), rows, weights)
+    assert fitted.shrinkage == pytest.approx(shrinkage)
+    covariance = (1 - shrinkage) * scatter + shrinkage * level * np.eye(4)
+    np.testing.assert_allclose(fitted.distance(rows), np.einsum("ij,jk,ik->i", rows, np.linalg.inv(covariance), rows))
+
+
+def test_the_distance_is_zero_at_the_mean_and_grows_away_from_it():
+    rows = np.random.default_rng(0).normal(size=(20, 6))
+    fitted = fit_gaussian(np.full(6, 3.0), rows, np.ones(20))
+    away = np.full(6, 3.0) + np.outer([0, 1, 2], np.ones(6))
+    first, second, third = fitted.distance(away)
+    assert first == pytest.approx(0)
+    assert third == pytest.approx(4 * second)
+
+
+def test_trimming_finds_the_anomalies_that_in_sample_distances_hide():
+    source, target, labels = scene()
+    fitted = fit_pooled([source], [target])
+    assert fitted.kept.sum() == 85
+    assert labels[fitted.kept].mean() < 0.03
+    assert roc_auc_score(labels, fitted.train_scores) > 0.95
+
+
+def test_a_picture_is_judged_by_gaussians_that_it_did_not_help_to_fit():
+    rng = np.random.default_rng(0)
+    rows, kept, fold = rng.normal(size=(20, 60)), np.ones(20, bool), np.arange(20) % 5
+    distance, likelihood = _cross_fitted(rows, rows, kept, 0.0, fold)
+    others = [_fit(rows, rows, fold != fold[i], 0.0) for i in range(20)]
+    expected = np.array([gaussian.distance(rows[i : i + 1])[0] for i, gaussian in enumerate(others)])
+    np.testing.assert_allclose(distance, expected)
+    assert likelihood == pytest.approx(-(expected + [g.log_determinant for g in others]).mean() / 2)
+    assert (expected > _fit(rows, rows, kept, 0.0).distance(rows)).all()
+
+
+def test_the_source_s_scatter_is_about_its_own_mean():
+    rng = np.random.default_rng(0)
+    source, target, kept = rng.normal(size=(30, 5)), rng.normal(size=(20, 5)), np.ones(20, bool)
+    here, away = _fit(source, target, kept, 1.0), _fit(source + 100, target, kept, 1.0)
+    np.testing.assert_allclose(away.distance(target), here.distance(target))
+    assert not np.allclose(_fit(source * 2, target, kept, 1.0).distance(target), here.distance(target))
+
+
+def test_every_space_is_standardised_by_the_held_out_distances_of_the_kept():
+    source, target, _ = scene()
+    narrow = [space[:, :6] for space in (source, target)]
+    fitted = fit_pooled([source, narrow[0]], [target, narrow[1]], source_weight=0.3)
+    fold = np.random.default_rng(0).permutation(100) % 5
+    parts = []
+    for s, t, scale in zip((source, narrow[0]), (target, narrow[1]), fitted.scales, strict=True):
+        held = _cross_fitted(normalize(s), normalize(t), fitted.kept, 0.3, fold)[0]
+        low, middle, high = np.quantile(held[fitted.kept], [0.25, 0.5, 0.75])
+        assert scale == pytest.approx((middle, high - low))
+        parts.append((held - middle) / (high - low))
+    np.testing.assert_allclose(fitted.train_scores, np.mean(parts, axis=0))
+
+
+def test_more_than_one_space_is_the_mean_of_their_scores():
+    source, target, _ = scene()
+    one = fit_pooled([source], [target])
+    two = fit_pooled([source, source], [target, target])
+    np.testing.assert_allclose(two.anomaly_score([target, target]), one.anomaly_score([target]))
+
+
+def test_the_score_ignores_where_the_source_is_but_not_how_it_varies():
+    source, target, labels = scene()
+    kept = labels == 0
+    here = fit_pooled([source], [target], kept=kept).anomaly_score([target])
+    left_out = fit_pooled([source], [target], source_weight=0.0, kept=kept).anomaly_score([target])
+    alone = fit_pooled([normalize(target)], [target], source_weight=0.0, kept=kept).anomaly_score([target])
+    assert not np.allclose(here, left_out)
+    np.testing.assert_array_equal(left_out, alone)
+
+
+def test_the_order_of_the_source_and_the_length_of_features_do_not_matter():
+    source, target, _ = scene()
+    first = fit_pooled([source], [target]).anomaly_score([target])
+    np.testing.assert_allclose(fit_pooled([source[::-1] * 7], [target]).anomaly_score([target * 3]), first, rtol=1e-6)
+
+
+def test_twenty_pictures_and_equal_pictures_are_enough():
+    source, target, _ = scene(n_anomalous=2, n=20)
+    assert np.isfinite(fit_pooled([source], [target]).anomaly_score([target])).all()
+    assert np.isfinite(fit_pooled([np.ones((4, 3))], [np.ones((3, 3))]).anomaly_score([np.ones((2, 3))])).all()
+
+
+def test_spaces_that_do_not_belong_together_are_refused():
+    with pytest.raises(ValueError, match="the same 2 or more pictures"):
+        fit_pooled([np.ones((4, 3))], [np.ones((3, 3)), np.ones((2, 3))])
+    with pytest.raises(ValueError, match=r"widths \[3\] against \[2\]"):
+        fit_pooled([np.ones((4, 2))], [np.ones((3, 3))])
+
+
+def test_the_warning_comes_where_all_pictures_are_equally_far_from_each_other():
+    source, target, _ = scene()
+    fitted = fit_pooled([source, source[:, :10]], [target, target[:, :10]])
+    assert fitted.contrast == pytest.approx((contrast(target) + contrast(target[:, :10])) / 2)
+    assert fitted.weak == (fitted.contrast < WEAK_CONTRAST)
+    assert not fit_pooled([source], [np.concatenate([np.ones((30, 40)), np.eye(40)[:3]])]).weak
+    assert fit_pooled([source], [np.eye(40)]).weak
+    twins = fit_pooled([source], [np.repeat(target[:1], 30, axis=0)])
+    assert twins.contrast == 0
+    assert twins.weak
+
+
+def test_the_warning_names_the_figure_and_its_limit():
+    assert "0.10" in weak_words(0.1)
+    assert str(WEAK_CONTRAST) in weak_words(0.1)
+
+
+def test_the_log_determinant_is_the_covariance_s_in_both_shapes():
+    for n, d in ((12, 30), (60, 15)):
+        rows = np.random.default_rng(0).normal(size=(n, d)) * np.linspace(0.5, 3, d)
+        covariance, _ = ledoit_wolf(rows, assume_centered=True)
+        fitted = fit_gaussian(np.zeros(d), rows, np.ones(n))
+        assert fitted.log_determinant == pytest.approx(np.linalg.slogdet(covariance)[1], rel=1e-6)
+
+
+def test_a_source_that_varies_as_the_target_is_trusted_and_one_that_does_not_is_left_out():
+    source, target, _ = scene(n=60)
+    stranger = np.random.default_rng(5).normal(size=source.shape) * np.linspace(0.01, 30, source.shape[1])
+    assert fit_pooled([source], [target]).source_weights == [1.0]
+    assert fit_pooled([stranger], [target]).source_weights == [0.0]
+    assert fit_pooled([source, stranger], [target, target]).source_weights == [1.0, 0.0]
+    assert fit_pooled([stranger], [target], source_weight=0.3).source_weights == [0.3]
+
+
+def test_memory_grows_with_the_pictures_and_not_with_their_square():
+    def peak(n):
+        rng = np.random.default_rng(0)
+        source, target = rng.normal(size=(n, 8)), rng.normal(size=(n, 8))
+        tracemalloc.start()
+        fit_pooled([source], [target])
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(200)
+    assert peak(4000) < 6 * peak(1000)

@@ -1,0 +1,172 @@
+"""Tables: ours beside the paper's, never mixed; collapsed runs as words."""
+
+import pandas as pd
+import pytest
+
+from twofold.errors import InputError
+from twofold.results.published import check_claims, published
+from twofold.results.tables import beside_published, claim_lines, class_means, per_class_table, printed_classes, standing, steps
+
+SCORES = {"source_only": (50.0, 60.0, 40.0), "twofold": (80.0, 85.0, 90.0), "align_all": (55.0, 50.0, 45.0)}
+SIX = {method: 2 * values for method, values in SCORES.items()}  # classes enough for a verdict
+PLAIN = {"preset": "embedded", "anomaly_classes": None, "transductive": False, "paired": False, "anomaly_ratio": 0.1}
+DIGITS = {"dataset": "digits", "source": "type", "target": "optdigits"}
+
+
+def collected(*rows, pair=DIGITS):
+    """One row a method: (method, mean, collapsed runs)."""
+    table = [
+        {**pair, "method": method, "mean": mean, "std_classes": 4.0, "std_seeds": None, "n_classes": 2, "n_seeds": 1}
+        | {"n_runs": 2, "n_collapsed": n_collapsed}
+        for method, mean, n_collapsed in rows
+    ]
+    return pd.DataFrame(table).astype({"mean": object, "std_seeds": object})
+
+
+def runs(scores=SCORES, seeds=(0, 1), collapsed=(), **fields):
+    """As ``as_frame`` has them: a class a score, every later seed two points better."""
+    rows = [
+        {**DIGITS, **PLAIN, "method": method, "normal": str(i), "seed": seed, "auroc": score + 2 * seed, **fields}
+        | {"collapsed": (method, i, seed) in collapsed}
+        for method, values in scores.items()
+        for i, score in enumerate(values)
+        for seed in seeds
+    ]
+    return pd.DataFrame(rows)
+
+
+def row_of(table, method):
+    (row,) = table[table["method"] == method].to_dict("records")
+    return row
+
+
+def test_difference_is_ours_minus_published_and_both_are_named():
+    row = row_of(beside_published(collected(("twofold", 80.0, 0)), published("table4")), "twofold")
+    assert (row["measured on"], row["quoted from"]) == ("digits type→optdigits", "CAD→Real")
+    assert (row["ours"], row["published"], row["difference"]) == ("80.0", "75.54 (classes 9.80)", "+4.5")
+    assert (row["std over classes"], row["std over seeds"], row["n"]) == ("4.0", "", "2 x 1")
+
+
+def test_the_paper_s_methods_come_first_and_in_its_order_then_ours():
+    table = beside_published(collected(("density", 90.0, 0), ("source_only", 50.0, 0)), published("table2"))
+    quoted = published("table2").query("normal == 'mean'")["method"].tolist()
+    assert table["method"].tolist() == [*quoted, "density"]
+    assert row_of(table, "density")["published"] == row_of(table, "density")["difference"] == ""
+
+
+def test_what_was_not_run_is_marked_quoted_and_has_no_number_of_ours():
+    row = row_of(beside_published(collected(("twofold", 80.0, 0)), published("table2")), "MsRA")
+    assert (row["ours"], row["measured on"], row["n"], row["difference"]) == ("quoted only", "", "", "")
+    assert row["published"].startswith("67.28")
+
+
+def test_a_collapsed_group_is_words_and_has_no_difference():
+    row = row_of(beside_published(collected(("twofold", None, 1)), published("table4")), "twofold")
+    assert (row["ours"], row["std over classes"], row["difference"]) == ("1/2 collapsed", "", "")
+
+
+def test_a_published_gain_stands_beside_our_gain():
+    ours = collected(("source_only", 60.0, 0), ("twofold", 70.0, 0), ("twofold[one_class=msc]", 70.0, 0))
+    table = beside_published(ours, published("table6"))
+    assert row_of(table, "twofold")["published"] == "+12.70 over source_only"
+    assert row_of(table, "twofold")["difference"] == "-2.7"  # (70 - 60) - 12.7
+    assert row_of(table, "twofold[one_class=msc]")["difference"] == ""  # its own base was not run
+
+
+def test_a_pair_that_the_paper_has_finds_its_own_block():
+    pair = {"dataset": "office31", "source": "webcam", "target": "amazon"}
+    row = row_of(beside_published(collected(("twofold", 80.0, 0), pair=pair), published("table5")), "twofold")
+    assert (row["quoted from"], row["difference"]) == ("Webcam→Amazon", "-7.7")  # 80.0 - 87.72
+
+
+def test_a_stand_in_wants_one_block_chosen():
+    with pytest.raises(InputError, match="wanted one published block beside digits type→optdigits"):
+        beside_published(collected(("twofold", 80.0, 0)), published("table5"))
+
+
+def test_pairs_and_single_rows_are_wanted():
+    with pytest.raises(InputError, match="collect by them"):
+        beside_published(collected(("twofold", 80.0, 0)).drop(columns="source"), published("table4"))
+    with pytest.raises(InputError, match="wanted one row a method"):
+        beside_published(collected(("twofold", 80.0, 0), ("twofold", 70.0, 0)), published("table4"))
+
+
+def test_an_empty_collection_quotes_every_block():
+    table = beside_published(collected(("twofold", 80.0, 0)).iloc[:0], published("table8"))
+    assert set(table["ours"]) == {"quoted only"}
+    assert len(table) == len(published("table8"))
+
+
+def test_classes_stand_in_rows_and_methods_in_the_order_asked_for():
+    wide = class_means(runs(), ["twofold", "source_only", "oracle"])
+    assert wide.columns.tolist() == ["twofold", "source_only"]  # oracle was not run
+    assert wide["source_only"].tolist() == [51.0, 61.0, 41.0]  # over seeds: half of 0 and 2 more
+
+
+def test_a_collapsed_class_has_no_number_and_its_average_none_either():
+    frame = runs(collapsed=[("twofold", 1, 0)])
+    assert class_means(frame, ["twofold"])["twofold"].isna().tolist() == [False, True, False]
+    cells = per_class_table(frame, ["twofold"])["twofold"].tolist()
+    assert cells == ["81.0", "1/2 collapsed", "91.0", "1/6 collapsed", "", ""]
+
+
+def test_spreads_below_a_table_are_over_classes_ddof_0_and_over_seeds_ddof_1():
+    table = per_class_table(runs(), ["source_only"]).set_index("normal class")["source_only"]
+    assert table["avg"] == "51.0"
+    assert table["std over classes"] == "8.2"  # sqrt((0 + 100 + 100) / 3)
+    assert table["std over seeds"] == "1.4"  # seeds' averages 50 and 52: 2 / sqrt(2)
+    assert per_class_table(runs(seeds=(0,)), ["source_only"])["source_only"].iloc[-1] == ""
+
+
+def test_printed_classes_are_those_of_the_table_without_its_averages():
+    quoted = published("table2")
+    wide = printed_classes(quoted)
+    assert wide.shape == (12, 5)
+    means = quoted[quoted["normal"] == "mean"].set_index("method")["auroc"]
+    assert (wide.mean() - means).abs().max() < 0.01
+
+
+def test_standing_orders_by_mean_and_says_what_is_undecided():
+    lines = standing(runs(SIX), ["source_only", "align_all", "twofold"])
+    assert [line.split(":")[0] for line in lines] == ["1. twofold", "2. source_only", "3. align_all"]
+    assert "to twofold -35.0 points" in lines[1]
+    assert lines[2].endswith("(undecided)")
+
+
+def test_standing_puts_what_collapsed_last_and_gives_few_classes_no_interval():
+    lines = standing(runs(collapsed=[("twofold", 0, 0)]), list(SCORES))
+    assert lines[-1].startswith("3. twofold: 1/6 collapsed")
+    few = standing(runs(), ["source_only", "twofold", "align_all"])
+    assert few[1].endswith("to twofold -35.0 points (above on 0 of 3 classes)")
+    assert few[2].endswith("to source_only +0.0 points (above on 2 of 3 classes)")  # +5, -10, +5
+    assert not any("[" in line for line in few)
+
+
+def test_one_class_has_no_spread_over_classes():
+    one = runs({"twofold": (80.0,)})
+    assert standing(one, ["twofold"]) == ["1. twofold: 81.0 (one class, seeds 1.4)"]
+    assert per_class_table(one, ["twofold"])["twofold"].tolist() == ["81.0", "81.0", "", "1.4"]
+
+
+def test_a_ladder_holds_is_reversed_or_undecided_step_by_step():
+    ladder = ["source_only", "align_all", "twofold", "source_only"]
+    assert [line.split(":")[0] for line in steps(runs(SIX), ladder)] == ["undecided", "holds", "reversed"]
+    assert {line.split(":")[0] for line in steps(runs(), ladder)} == {"too few classes"}
+
+
+def test_claims_in_words_decide_only_with_several_classes():
+    (line,) = claim_lines(check_claims(runs(SIX), "table1"), 6)
+    assert line.startswith("holds: ")
+    assert "; ours +35.0 [" in line
+    (line,) = claim_lines(check_claims(runs(), "table1"), 3)
+    assert line.startswith("too few classes: ")
+    assert "; ours +35.0; printed" in line
+    (line,) = claim_lines(check_claims(runs({"twofold": (80.0,)}), "table1"), 1)
+    assert line.startswith("not run: ")
+
+
+def test_ratios_and_pairs_are_not_averaged():
+    two = pd.concat([runs(), runs(anomaly_ratio=0.3)])
+    for table in (class_means, per_class_table, standing, steps):
+        with pytest.raises(InputError, match="wanted runs of one anomaly_ratio"):
+            table(two, ["source_only", "twofold"])

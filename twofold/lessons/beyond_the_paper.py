@@ -1,0 +1,300 @@
+"""A method between its best control and its oracle: the margin, what each part adds to it, and when to doubt it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import rankdata
+from torch import Tensor
+
+from twofold.data.domains import Domain
+from twofold.plots.scores.charts import look_of
+from twofold.plots.scores.scores import COLORS
+from twofold.results.sentences import with_spread
+from twofold.results.statistics import PAIR, above
+from twofold.results.tables import pair_name
+from twofold.runs.presets import PAIRS
+
+__all__ = [
+    "by_use",
+    "change_dots",
+    "gap_lines",
+    "lead_panels",
+    "lead_table",
+    "moved_pictures",
+    "pair_table",
+    "spread_table",
+    "uses",
+    "warning_dots",
+    "warning_table",
+]
+
+USES = {pair: use for use, pairs in PAIRS.items() for pair in pairs}
+GREY = "#AAAAAA"
+
+
+def by_use(pairs: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Pairs of domains with those that chose the defaults first, then those seen, then those that confirm, then the rest.
+
+    >>> by_use([("pacs", "sketch", "photo"), ("digits", "type", "mnist"), ("digits", "type", "optdigits")])
+    [('digits', 'type', 'optdigits'), ('digits', 'type', 'mnist'), ('pacs', 'sketch', 'photo')]
+    """
+    known = list(USES)
+    return sorted(map(tuple, pairs), key=lambda pair: known.index(pair) if pair in known else len(known))
+
+
+def uses(frame: pd.DataFrame) -> np.ndarray:
+    """What the pair of each row may be used for: dev, seen, confirmation, or nothing said.
+
+    >>> uses(pd.DataFrame([["digits", "type", "optdigits"]], columns=PAIR)).tolist()
+    ['dev']
+    """
+    return np.array([USES.get(pair, "") for pair in zip(*(frame[field] for field in PAIR), strict=True)])
+
+
+def _pairs_of(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+    return by_use(dict.fromkeys(zip(*(frame[field] for field in PAIR), strict=True)))
+
+
+def _rows_of(frame: pd.DataFrame, pair: tuple[str, str, str]) -> pd.DataFrame:
+    return frame[(frame[PAIR] == list(pair)).all(axis=1)]
+
+
+def spread_table(collected: pd.DataFrame) -> pd.DataFrame:
+    """Methods in rows, pairs in columns, in each cell a mean with both spreads.
+
+    Parameters
+    ----------
+    collected : from ``statistics.collect`` by pair and method.
+    """
+    cells = {}
+    for pair in _pairs_of(collected):
+        rows = _rows_of(collected, pair)
+        use = f" ({USES[pair]})" if pair in USES else ""
+        cells[pair_name(pair) + use] = dict(zip(rows["method"], (with_spread(row) for _, row in rows.iterrows()), strict=True))
+    return pd.DataFrame(cells).rename_axis("method").reset_index()
+
+
+def pair_table(frame: pd.DataFrame, gaps: pd.DataFrame, method: str) -> pd.DataFrame:
+    """A row a pair: the best control, what the method gains on it, and its oracle.
+
+    Parameters
+    ----------
+    frame : from ``statistics.as_frame``, one ratio.
+    gaps : its rows of ``statistics.gap_closed``.
+    method : whose gaps they are.
+
+    Returns
+    -------
+    Texts; AUROC in percent, the gain with its 95 % interval (bootstrap over classes) and its verdict.
+    """
+    gaps, rows = gaps.set_index(PAIR), []
+    for pair in _pairs_of(frame):
+        gap = gaps.loc[pair]
+        words = "collapsed" if pd.isna(gap["gain"]) else _interval(above(_rows_of(frame, pair), method, gap["best_control"]))
+        row = {"pair": pair_name(pair), "use": USES.get(pair, ""), "best control": gap["best_control"]}
+        row |= {"its AUROC": f"{gap['control']:.1f}", method: f"{gap['method']:.1f}"}
+        rows.append(row | {"gain": words, "told the true normals": f"{gap['oracle']:.1f}"})
+    return pd.DataFrame(rows)
+
+
+def _interval(gain: dict[str, Any]) -> str:
+    return f"{gain['verdict']}, {gain['difference']:+.1f} [{gain['low']:+.1f}, {gain['high']:+.1f}]"
+
+
+def gap_lines(gaps: pd.DataFrame, method: str, ax: Axes) -> Axes:
+    """A row a pair: from its best control over the method to the method's own oracle.
+
+    Parameters
+    ----------
+    gaps : the rows of ``statistics.gap_closed``.
+    method : whose gaps they are.
+    ax : drawn on.
+    """
+    gaps, words = gaps.set_index(PAIR), []
+    pairs = by_use(gaps.index)
+    color, marker = look_of(method)
+    marks = {"control": ("s", GREY, "best control"), "method": (marker, color, method), "oracle": ("*", "black", "its oracle")}
+    for i, pair in enumerate(pairs):
+        row = gaps.loc[pair]
+        ax.plot([row["control"], row["oracle"]], [i, i], color="#CCCCCC", linewidth=2, zorder=1)
+        for field, (marker, color, name) in marks.items():
+            ax.scatter(row[field], i, s=80, marker=marker, color=color, zorder=2, label=name if i == 0 else None)
+        ink = COLORS["anomalous"] if row["gain"] < 0 else "#444444"
+        ax.text(1.02, i, f"{row['gain']:+.1f}", transform=ax.get_yaxis_transform(), va="center", fontsize=9.5, color=ink)
+        use = f"{USES[pair]}; " if pair in USES else ""
+        words.append(f"{pair_name(pair)}\n({use}best control {row['best_control']})")
+    ax.set_yticks(range(len(pairs)), words, fontsize=9.5)
+    ax.set_ylim(len(pairs) - 0.5, -0.5)
+    ax.set_xlabel("AUROC on the target (%), mean over classes and seeds")
+    ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=10)
+    return ax
+
+
+def change_dots(rows: pd.DataFrame, whole: str, words: Mapping[str, str], figure: Figure) -> Figure:
+    """What taking a part away changes, a panel a pair; the whole is the line at zero.
+
+    Parameters
+    ----------
+    rows : variants x pairs, AUROC in percent.
+    whole : the variant with every part.
+    words : variant -> what was taken away, in the order of the axis.
+    figure : drawn on.
+    """
+    names = [name for name in words if name in rows.index and name != whole]
+    axes = figure.subplots(1, len(rows.columns), sharey=True, squeeze=False)[0]
+    color, marker = look_of(whole)
+    for ax, pair in zip(axes, rows, strict=True):
+        change = rows.loc[names, pair] - rows.loc[whole, pair]
+        ax.axvline(0, color="#999999", linewidth=1)
+        ax.hlines(range(len(names)), change, 0, color="#BBBBBB", zorder=1)
+        ax.scatter(change, range(len(names)), s=80, marker=marker, color=color, zorder=2)
+        for i, value in enumerate(change):
+            ax.annotate(f"{value:+.1f}", (value, i), (0, 7), textcoords="offset points", ha="center", fontsize=9)
+        ax.set_title(f"{pair} ({rows.loc[whole, pair]:.1f})", fontsize=11)
+        ax.set_xlabel("points of AUROC to the whole")
+        ax.margins(x=0.2, y=0.12)
+    axes[0].set_yticks(range(len(names)), [words[name] for name in names])
+    axes[0].invert_yaxis()
+    return figure
+
+
+def lead_table(frame: pd.DataFrame, method: str, control: str) -> pd.DataFrame:
+    """How far a method leads a control at every share of anomalies, pair by pair.
+
+    Parameters
+    ----------
+    frame : from ``statistics.as_frame``, both methods, several ratios; its column ``anomaly_classes`` says where the
+        anomalies come from.
+    method, control : names in its ``method`` column.
+
+    Returns
+    -------
+    A row a pair and origin of anomalies, texts: the lead in points of AUROC at each ratio (mean over classes and seeds), and
+    the least of them with its 95 % interval (bootstrap over classes). A class without enough anomalies for a ratio has no
+    part in it.
+    """
+    rows = []
+    for pair in _pairs_of(frame):
+        for origin, group in _rows_of(frame, pair).groupby("anomaly_classes", sort=False):
+            leads = {ratio: above(at, method, control, 1000) for ratio, at in group.groupby("anomaly_ratio")}
+            known = [lead for lead in leads.values() if lead["verdict"] != "collapsed"]
+            row = {"pair": pair_name(pair), "anomalies from": origin}
+            row |= {f"{r:.0%}": f"{lead['difference']:+.1f}" if lead in known else "collapsed" for r, lead in leads.items()}
+            least = min(known, key=lambda lead: lead["difference"], default=None)
+            rows.append(row | {"least": _interval(least) if least else "collapsed"})
+    return pd.DataFrame(rows).fillna("")
+
+
+def lead_panels(frame: pd.DataFrame, method: str, control: str, figure: Figure) -> Figure:
+    """AUROC against the share of anomalies, a panel a pair; dashed and hollow where all anomalies are of one class.
+
+    Parameters
+    ----------
+    frame, method, control : as in ``lead_table``.
+    figure : drawn on.
+    """
+    pairs = _pairs_of(frame)
+    columns = min(4, len(pairs))
+    axes = figure.subplots(-(-len(pairs) // columns), columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for i, (ax, pair) in enumerate(zip(axes, pairs, strict=False)):
+        for name in (control, method):
+            color, marker = look_of(name)
+            mine = _rows_of(frame, pair)
+            for origin, rows in mine[mine["method"] == name].groupby("anomaly_classes", sort=False):
+                level = rows.groupby(["anomaly_ratio", "normal"])["auroc"].mean().groupby("anomaly_ratio").mean()
+                one = origin != "all others"
+                face, line, words = ("white", "--", f"{name}, anomalies of one class") if one else (color, "-", name)
+                style = {"marker": marker, "markersize": 6, "markerfacecolor": face, "linestyle": line, "linewidth": 1.8}
+                ax.plot(100 * level.index, level, color=color, label=words, **style)
+        use = f" ({USES[pair]})" if pair in USES else ""
+        ax.set_title(f"{pair_name(pair)}{use}", fontsize=10)
+        ax.set_xticks(100 * np.unique(frame["anomaly_ratio"]))
+        if i % columns == 0:
+            ax.set_ylabel("AUROC on the target (%)")
+        if i + columns >= len(pairs):
+            ax.set_xlabel("anomalies in the target (%)")
+            ax.xaxis.set_tick_params(labelbottom=True)
+    for ax in axes[len(pairs) :]:
+        ax.set_axis_off()
+    place, loc = (axes[-1], "center") if len(axes) > len(pairs) else (figure, "outside upper left")
+    place.legend(*axes[0].get_legend_handles_labels(), loc=loc, fontsize=9)
+    return figure
+
+
+def warning_table(frame: pd.DataFrame, threshold: float, poor: float = 80.0) -> pd.DataFrame:
+    """How often runs warn of a poor ranking, and how rightly: by what their pairs may be used for and by share of anomalies.
+
+    Parameters
+    ----------
+    frame : from ``statistics.as_frame``, runs with a ``contrast``.
+    threshold : a run of lower contrast warns.
+    poor : AUROC in percent below which a warning is due.
+
+    Returns
+    -------
+    A row a use and ratio, the last of each use over all its ratios: runs, and percent of them poor, of the poor that were
+    warned of, of the others that were warned of in vain.
+    """
+    rows = []
+    for use, group in frame.groupby(uses(frame), sort=False):
+        parts = [(f"{ratio:.0%}", at) for ratio, at in group.groupby("anomaly_ratio")]
+        for words, part in [*parts, ("all", group)]:
+            warned, bad = part["contrast"] < threshold, part["auroc"] < poor
+            shares = {"poor": bad, "poor, warned": warned[bad], "not poor, warned": warned[~bad]}
+            row = {"use": use, "anomalies": words, "runs": len(part)}
+            rows.append(row | {f"{name} (%)": f"{100 * s.mean():.0f}" if len(s) else "" for name, s in shares.items()})
+    return pd.DataFrame(rows)
+
+
+def warning_dots(frame: pd.DataFrame, method: str, threshold: float, ax: Axes) -> Axes:
+    """AUROC against contrast, a dot a run; grey where it warned.
+
+    Parameters
+    ----------
+    frame, threshold : as in ``warning_table``.
+    method : whose runs they are.
+    ax : drawn on.
+    """
+    for weak, group in frame.groupby(frame["contrast"] < threshold):
+        color, words = (GREY, "warned") if weak else (look_of(method)[0], "not warned")
+        ax.scatter(group["contrast"], group["auroc"], s=14, alpha=0.6, color=color, linewidths=0, label=words)
+    ax.axvline(threshold, color="#444444", linewidth=1, linestyle="--")
+    ax.set_xlim(left=0)
+    ax.set_xlabel("contrast of the unlabelled target (no unit)")
+    ax.set_ylabel("AUROC on the target (%)")
+    for handle in ax.legend(loc="lower right", fontsize=10).legend_handles:
+        handle.set(alpha=1, sizes=[40])
+    return ax
+
+
+def moved_pictures(
+    scores: np.ndarray, control: np.ndarray, labels: np.ndarray, ids: Sequence[str], domain: Domain, n: int = 4
+) -> list[tuple[Tensor, np.ndarray]]:
+    """The test pictures whose rank moved most to their right side between a control and a method, then most to the wrong one.
+
+    Parameters
+    ----------
+    scores, control : (m,) anomaly scores of the method and of the control.
+    labels : (m,) 0 normal, 1 anomalous; they judge here, after all is done.
+    ids : (m,) of the pictures.
+    domain : that holds them.
+    n : normals, and as many anomalies after them, of each side.
+
+    Returns
+    -------
+    For each of the two sides images (2 n, 3, 64, 64) and labels (2 n,).
+    """
+    gain = (rankdata(scores) - rankdata(control)) * (2 * labels - 1)
+    order = np.argsort(-gain, kind="stable")
+    place = {name: i for i, name in enumerate(domain.ids)}
+    sides = []
+    for ordered in (order, order[::-1]):
+        chosen = np.concatenate([ordered[labels[ordered] == label][:n] for label in (0, 1)])
+        sides.append((domain.images([place[ids[i]] for i in chosen], 64), labels[chosen]))
+    return sides

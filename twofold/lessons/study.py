@@ -1,0 +1,293 @@
+"""A notebook's parameters checked, its runs planned and found, its figures and tables kept with where they come from."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import os
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twofold.errors import InputError
+from twofold.runs.config import RunConfig
+from twofold.runs.presets import PAIRS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["RECIPES", "Study", "check_answer", "manifest_text", "project_folder", "read_parameters", "write_aside"]
+
+STAMP_LETTERS = 14  # of a stamp in an inch of its figure
+RECIPES = {"embedded-fast": "embedded", "embedded": "embedded", "paper": "paper"}  # extent of a notebook -> preset of its runs
+
+
+def project_folder() -> Path:
+    """The nearest folder upwards that holds ``notebooks``, else the current one: relative paths mean the same everywhere."""
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir()), here)
+
+
+def write_aside(path: Path, text: str) -> Path:
+    """Write a text file at once: a killed process leaves the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_text(text, "utf-8")
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def manifest_text(manifest: dict[str, Any]) -> str:
+    """A manifest as JSON, one line a run.
+
+    >>> manifest_text({"files": [], "runs": {"a1": ["b2", 90.0, 1.5]}}).splitlines()[3]
+    '  "a1": ["b2", 90.0, 1.5]'
+    """
+    runs = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in manifest["runs"].items()]
+    rest = json.dumps({key: value for key, value in manifest.items() if key != "runs"}, indent=1)
+    return rest[:-2] + ',\n "runs": {\n' + ",\n".join(runs) + "\n }\n}\n"
+
+
+def _literals(cell: str) -> dict[str, Any] | None:
+    """Names and values of a cell that only assigns literals, None for any other cell."""
+    try:
+        body = ast.parse(cell).body
+        pairs = {}
+        for line in body:
+            target = line.targets[0] if isinstance(line, ast.Assign) else getattr(line, "target", None)
+            if not isinstance(target, ast.Name):
+                return None
+            pairs[target.id] = ast.literal_eval(line.value)
+    except (SyntaxError, ValueError):
+        return None
+    return pairs or None
+
+
+def _alike(value: Any, default: Any) -> bool:
+    """Whether a value has its default's type; an int is a float, null stands for a missing text."""
+    if default is None:
+        return value is None or isinstance(value, str)
+    if isinstance(default, list):
+        return isinstance(value, list) and (not default or all(_alike(item, default[0]) for item in value))
+    if isinstance(default, float):
+        return type(value) in (int, float)
+    return type(value) is type(default)
+
+
+def read_parameters(cells: Sequence[str]) -> dict[str, Any]:
+    """A notebook's parameters: the first cell of literals says what is known, what is injected may only change its values.
+
+    Parameters
+    ----------
+    cells : sources of the cells run so far; papermill's begins with ``# Parameters``.
+
+    Returns
+    -------
+    Names and values.
+
+    Raises
+    ------
+    InputError : no such cell, an unknown name, a value of another type.
+
+    >>> read_parameters(["seeds = [0]", "# Parameters\\nseeds = [0, 1]"])
+    {'seeds': [0, 1]}
+    """
+    literal = [(cell, pairs) for cell in cells if (pairs := _literals(cell))]
+    if not literal:
+        raise InputError("wanted a cell of parameters before this one, got none; run the notebook from its top")
+    known = literal[0][1]
+    values = dict(known)
+    for cell, pairs in literal[1:]:
+        if not cell.startswith("# Parameters") and set(pairs) != set(known):
+            continue  # a cell of the reader's own, or an exercise
+        for name, value in pairs.items():
+            if name not in known:
+                close = difflib.get_close_matches(name, list(known), n=1)
+                hint = f"did you mean {close[0]!r}? " if close else ""
+                raise InputError(f"wanted a parameter of this notebook, got {name!r}; {hint}choose one of: {', '.join(known)}")
+            if not _alike(value, known[name]):
+                raise InputError(f"wanted {name} of the kind of {known[name]!r}, got {value!r}; mind the quotes and brackets")
+            values[name] = value
+    return values
+
+
+def _without_history(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain values of a namespace, where a kernel keeps no history, as nbval's: the parameters, with nothing to check.
+
+    >>> _without_history({"In": [""], "preset": "embedded", "seeds": [0], "root": None, "_i": "", "exit": print})
+    {'preset': 'embedded', 'seeds': [0], 'root': None}
+    """
+    kinds = (str, int, float, list, type(None))
+    names = [name for name in namespace if not name.startswith("_") and name != "In"]
+    found = {name: namespace[name] for name in names if isinstance(namespace[name], kinds)}
+    return found if "preset" in found else read_parameters([])
+
+
+def check_answer(answer: Any, right: Any, hint: str, tolerance: float = 0.05) -> str:
+    """Whether an exercise's answer is right, in words.
+
+    Parameters
+    ----------
+    answer : the reader's; None is not answered yet.
+    right : a computed value of the same kind, a number within ``tolerance`` of it (relative) counts.
+    hint : what to think of when it is wrong.
+
+    >>> check_answer(None, 3, ""), check_answer(2, 3, "count again"), check_answer(3, 3, "")
+    ('Not answered yet.', 'Not yet: count again', 'Right.')
+    """
+    if answer is None:
+        return "Not answered yet."
+    if isinstance(right, bool | str) or isinstance(answer, bool | str):
+        return "Right." if answer == right and type(answer) is type(right) else f"Not yet: {hint}"
+    close = abs(float(answer) - float(right)) <= tolerance * max(abs(float(right)), 1e-9)
+    return "Right." if close else f"Not yet: {hint}"
+
+
+class Study:
+    """What one notebook computes, from its parameters to its files.
+
+    Parameters
+    ----------
+    namespace : the notebook's ``globals()``; its history tells the parameters that were given.
+    name : of the notebook, such as ``05_components``.
+
+    Attributes
+    ----------
+    settings : the parameters, as checked.
+    preset : embedded-fast, embedded or paper.
+    folder : where figures and tables go.
+    configs : planned so far.
+
+    Raises
+    ------
+    InputError : an unknown parameter, a wrong type, an unknown preset.
+
+    >>> cells = ['preset = "embedded-fast"\\nnormals = ["3"]\\nseeds = [0]\\nfigures = None\\nruns = "runs"\\nroot = None']
+    >>> study = Study({"In": cells}, "example")
+    >>> [c.name for c in study.plan("digits", "type", "optdigits", method=["twofold", "oracle"])]
+    ['twofold', 'oracle']
+    """
+
+    def __init__(self, namespace: Mapping[str, Any], name: str) -> None:
+        cells = [cell for cell in namespace["In"] if cell]
+        self.settings = read_parameters(cells) if cells else _without_history(namespace)
+        self.name, self.preset = name, self.settings["preset"]
+        if self.preset not in RECIPES:
+            raise InputError(f"wanted a preset, got {self.preset!r}; choose one of: {', '.join(RECIPES)}")
+        project = project_folder()
+        self.folder = project / (self.settings.get("figures") or f"figures/{self.preset}")
+        self.store = project / self.settings.get("runs", "runs")
+        self.root, self.jobs = self.settings.get("root"), self.settings.get("jobs", 1)
+        self.configs: list[RunConfig] = []
+        self._results: dict[RunConfig, dict[str, Any]] = {}
+        self._files: list[str] = []
+
+    def plan(self, dataset: str, source: str, target: str, **fields: Any) -> list[RunConfig]:
+        """Configurations of the product of all fields that are lists, checked; classes and seeds are the notebook's.
+
+        Raises
+        ------
+        InputError : whatever of it cannot be run, data that are missing among it.
+        """
+        from twofold.runs.sweeps import expand
+
+        common = {"normal": self.settings.get("normals", "all"), "seed": self.settings.get("seeds", [0])}
+        if common["normal"] == ["all"]:
+            common["normal"] = "all"
+        if "anomaly_ratio" in self.settings:
+            common["anomaly_ratio"] = self.settings["anomaly_ratio"]
+        task = {"dataset": dataset, "source": source, "target": target, "preset": RECIPES[self.preset]}
+        configs = expand({**task, **common, **fields}, self.root)
+        if configs:
+            from twofold.runs.run import prepare
+
+            prepare(configs[0], self.root)  # what is missing is said here, not after an hour
+        self.configs += [config for config in configs if config not in self.configs]
+        return configs
+
+    def run(self, configs: Sequence[RunConfig] | None = None) -> pd.DataFrame:
+        """Find these runs in the store, do those that are missing, and return them as one table (``as_frame``).
+
+        Raises
+        ------
+        RuntimeError : a run failed.
+        """
+        from twofold.results.statistics import as_frame
+        from twofold.runs.sweeps import sweep
+
+        wanted = self.configs if configs is None else configs
+        missing = [config for config in wanted if config not in self._results]
+        results = sweep(missing, self.store, self.jobs, self.root, log=lambda line: None)
+        errors = [result["error"] for result in results if result["error"]]
+        if errors:
+            raise RuntimeError(f"{len(errors)} of {len(missing)} runs failed, the first with: {errors[0]}")
+        self._results.update(zip(missing, results, strict=True))
+        frame = as_frame(self.results(wanted))
+        print(
+            f"{len(frame)} runs: {frame['normal'].nunique()} classes, {frame['seed'].nunique()} seeds, "
+            f"{int(frame['collapsed'].sum())} collapsed"
+        )
+        return frame
+
+    def results(self, configs: Sequence[RunConfig] | None = None) -> list[dict[str, Any]]:
+        """Results of these finished runs, as ``statistics.collect`` takes them."""
+        return [self._results[config] for config in (self.configs if configs is None else configs)]
+
+    def stamp(self, frame: pd.DataFrame) -> str:
+        """The line that every figure and table carries: data, preset, n, seeds, selection rule."""
+        pairs = []
+        for key in dict.fromkeys(zip(frame["dataset"], frame["source"], frame["target"], strict=True)):
+            kind = next((kind for kind, known in PAIRS.items() if key in known), None)
+            pairs.append(f"{key[0]} {key[1]}→{key[2]}" + (f" ({kind})" if kind else ""))
+        ratios = sorted(100 * frame["anomaly_ratio"].unique())
+        share = f"{ratios[0]:g}" if len(ratios) == 1 else f"{ratios[0]:g}-{ratios[-1]:g}"
+        n = frame.groupby(["dataset", "source", "target"])["normal"].nunique().max()
+        seeds = frame["seed"].nunique()
+        words = (
+            f"preset {self.preset}; n = {n} classes x {seeds} seeds; {share} % anomalies; last step, no target label selects"
+        )
+        return f"{', '.join(pairs)}; {words}"
+
+    def save_figure(self, figure: Figure, name: str, frame: pd.DataFrame | None = None) -> None:
+        """Keep a figure as PNG and PDF, with its stamp where runs are behind it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if frame is not None:
+            stamp = textwrap.fill(self.stamp(frame), int(STAMP_LETTERS * figure.get_figwidth()))
+            figure.text(0.0, -0.02, stamp, fontsize=8.5, color="#555555", ha="left", va="top")
+        for suffix in ("png", "pdf"):
+            undated = {"CreationDate": None} if suffix == "pdf" else None  # the same figure is the same file
+            figure.savefig(self.folder / f"{name}.{suffix}", bbox_inches="tight", metadata=undated)
+        self._keep(f"{name}.png", f"{name}.pdf")
+
+    def save_table(self, table: pd.DataFrame, name: str, frame: pd.DataFrame | None = None) -> None:
+        """Keep a table as CSV and Markdown, the latter with its stamp."""
+        from twofold.results.sentences import markdown_table
+
+        write_aside(self.folder / f"{name}.csv", table.to_csv(index=False))
+        stamp = "" if frame is None else f"\n{self.stamp(frame)}\n"
+        write_aside(self.folder / f"{name}.md", markdown_table(table) + "\n" + stamp)
+        self._keep(f"{name}.csv", f"{name}.md")
+
+    def _keep(self, *names: str) -> None:
+        """Say in the manifest what was made, and from which runs."""
+        self._files += [name for name in names if name not in self._files]
+        first = next(iter(self._results.values()), None)
+        manifest = {
+            "notebook": self.name,
+            "preset": self.preset,
+            "settings": {k: v for k, v in self.settings.items() if k not in ("jobs", "runs", "figures", "root")},
+            "files": self._files,
+            "versions": first["versions"] if first else {},
+            "run_seconds": round(sum(result["seconds"]["total"] for result in self._results.values()), 1),
+            "runs": {  # config hash: split hash, AUROC, seconds
+                result["config_hash"]: [result["split_hash"], result["auroc"], round(result["seconds"]["total"], 2)]
+                for result in sorted(self._results.values(), key=lambda result: result["config_hash"])
+            },
+        }
+        write_aside(self.folder / f"{self.name}.json", manifest_text(manifest))

@@ -1,0 +1,96 @@
+"""The method as boxes and arrows named by their code, and bars over pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
+
+from twofold.plots.scores.scores import COLORS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["ROLES", "diagram", "picture_bars"]
+
+ROLES = {  # kind of box -> face, edge, line of the edge
+    "data": ("#FFFFFF", "#555555", "-"),
+    "frozen": ("#E8EEF4", COLORS["source"], "--"),
+    "trainable": ("#FBE9D0", COLORS["target"], "-"),
+    "computed": ("#E3F3EC", COLORS["normal"], "-"),
+}
+
+
+def _words(what: Any) -> str:
+    """A function or class by its module and name, text as it is: the drawing cannot outlive the code."""
+    if isinstance(what, str):
+        return what
+    return f"{what.__module__.removeprefix('twofold.')}.{what.__qualname__}"
+
+
+def diagram(boxes: Mapping[str, tuple], arrows: Sequence[tuple[str, str]], ax: Axes, size: tuple = (2.0, 0.62)) -> Axes:
+    """Boxes and arrows, the boxes named by the code they stand for.
+
+    Parameters
+    ----------
+    boxes : heading -> (x, y, what, role): the middle; a function or class, text, or a picture (h, w, 3); a key of ``ROLES``.
+    arrows : headings, from and to.
+    ax : drawn on.
+    size : of every box.
+    """
+    width, height = size
+    for heading, (x, y, what, role) in boxes.items():
+        face, edge, line = ROLES[role]
+        shape = f"round,pad=0,rounding_size={height / 6}"
+        corner = (x - width / 2, y - height / 2)
+        ax.add_patch(
+            FancyBboxPatch(corner, width, height, shape, facecolor=face, edgecolor=edge, linestyle=line, linewidth=1.8)
+        )
+        if isinstance(what, np.ndarray):
+            across = 0.86 * height * what.shape[1] / what.shape[0]
+            ax.imshow(what, extent=(x - across / 2, x + across / 2, y - 0.43 * height, y + 0.43 * height), zorder=2)
+            ax.text(x, y + 0.6 * height, heading, ha="center", va="bottom", fontsize=10, fontweight="bold")
+            continue
+        ax.text(x, y + 0.16 * height, heading, ha="center", va="center", fontsize=10, fontweight="bold")
+        ax.text(x, y - 0.22 * height, _words(what), ha="center", va="center", fontsize=8.5, family="monospace")
+    for start, end in arrows:
+        (x0, y0), (x1, y1) = boxes[start][:2], boxes[end][:2]
+        beside = abs(x1 - x0) > 0.8 * width
+        turn = np.sign(x1 - x0) if beside else np.sign(y1 - y0)
+        tail = (x0 + turn * width / 2, y0) if beside else (x0, y0 + turn * height / 2)
+        tip = (x1 - turn * width / 2, y1) if beside else (x1, y1 - turn * height / 2)
+        ax.annotate(
+            "", tip, tail, arrowprops={"arrowstyle": "-|>", "color": "#333333", "linewidth": 1.4, "shrinkA": 1, "shrinkB": 1}
+        )
+    used = {role: ROLES[role] for role in ROLES if role != "data" and role in {box[3] for box in boxes.values()}}
+    keys = [Patch(facecolor=face, edgecolor=edge, linestyle=line, linewidth=1.5) for face, edge, line in used.values()]
+    ax.legend(keys, used, loc="lower left", ncols=3, fontsize=10, borderaxespad=0)
+    xs, ys = np.array([box[:2] for box in boxes.values()]).T
+    ax.set(xlim=(xs.min() - 0.6 * width, xs.max() + 0.6 * width), ylim=(ys.min() - height, ys.max() + 1.2 * height))
+    ax.set(xticks=[], yticks=[], aspect="equal")
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def picture_bars(shares: np.ndarray, pictures: Tensor, labels: np.ndarray, ax: Axes) -> Axes:
+    """A bar over each picture, framed by its label.
+
+    Parameters
+    ----------
+    shares : (n,) heights, in [0, 1].
+    pictures : uint8 (n, 3, h, w)
+    labels : (n,) 0 normal, 1 anomalous.
+    ax : drawn on.
+    """
+    for i, (share, picture, label) in enumerate(zip(shares, pictures, labels, strict=True)):
+        color = COLORS[("normal", "anomalous")[int(label)]]
+        ax.bar(i, share, 0.8, color=color, hatch="//" if label else "", edgecolor="white")
+        ax.imshow(picture.permute(1, 2, 0).numpy(), extent=(i - 0.4, i + 0.4, -0.22, -0.02), aspect="auto")
+        ax.add_patch(Rectangle((i - 0.4, -0.22), 0.8, 0.2, fill=False, edgecolor=color, linewidth=2))
+        ax.text(i, share, f"{100 * share:.0f} %", ha="center", va="bottom", fontsize=9)
+    ax.set(xlim=(-0.7, len(shares) - 0.3), ylim=(-0.24, 1), xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    return ax

@@ -1,0 +1,224 @@
+"""What broke in a run: the verdict on collapse in its three parts, over many runs, and beside the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from twofold.lessons.gallery import score_histograms
+from twofold.lessons.look_inside import Anatomy, untrained_features
+from twofold.plots.scores.scores import METHOD_COLORS, METHOD_MARKERS, METHOD_WORDS
+from twofold.runs.config import RunConfig
+from twofold.runs.metrics import COLLAPSED_VARIANCE
+from twofold.runs.run import prepare
+from twofold.runs.store import RunStore
+
+__all__ = ["autopsy", "autopsy_figure", "autopsy_reading", "ending", "endings_figure", "loss_parts", "setting", "verdict_parts"]
+
+VARIANCE_FLOOR = 1e-8  # what is smaller is drawn here
+LOSS_FLOOR = 1e-6
+ENDING_STYLES = {
+    "healthy": ("#333333", "-"),
+    "off centre": ("#56B4E9", "-."),
+    "silent collapse": ("#CC79A7", "--"),
+    "loud collapse": ("#8C6D31", ":"),
+}
+
+
+def verdict_parts(scores: np.ndarray, features: np.ndarray, features_before: np.ndarray) -> dict[str, Any]:
+    r"""The three numbers behind ``metrics.collapse_verdict``, and which of them says collapsed.
+
+    .. math:: \frac{\sum_j \operatorname{Var} f_j(x)}{\sum_j \operatorname{Var} f^0_j(x)} < 10^{-3}, \qquad
+        \frac{\# \{a(x)\}}{n} < \frac{1}{2}
+
+    Parameters
+    ----------
+    scores : (n,)
+    features, features_before : (n, d) of the test pictures after and before training.
+
+    Returns
+    -------
+    finite (bool), variance_ratio >= 0 and distinct_share in (0, 1] (NaN where a value is not finite), why: "" or the
+    parts that speak.
+
+    >>> spread = np.arange(8.0).reshape(4, 2)
+    >>> verdict_parts(np.ones(4), spread, spread)
+    {'finite': True, 'variance_ratio': 1.0, 'distinct_share': 0.25, 'why': 'few distinct scores'}
+    """
+    if not (np.isfinite(scores).all() and np.isfinite(features).all()):
+        return {"finite": False, "variance_ratio": np.nan, "distinct_share": np.nan, "why": "not finite"}
+    ratio = float(features.var(axis=0).sum() / features_before.var(axis=0).sum())
+    distinct = len(np.unique(np.float32(scores))) / len(scores)
+    spoken = {"small variance": ratio < COLLAPSED_VARIANCE, "few distinct scores": distinct < 0.5}
+    why = " and ".join(words for words, found in spoken.items() if found)
+    return {"finite": True, "variance_ratio": ratio, "distinct_share": distinct, "why": why}
+
+
+def setting(config: RunConfig) -> str:
+    """What a run changes in its preset, in words.
+
+    >>> from twofold import configure
+    >>> setting(configure("digits", "type", "optdigits", "3", center="batch", clip_norm=0))
+    'clip_norm=0, center=batch'
+    """
+    inside = config.name.partition("[")[2].partition("]")[0]
+    return inside.replace(",", ", ") or f"preset (learning_rate={config.learning_rate:g})"
+
+
+def autopsy(
+    configs: Sequence[RunConfig], results: Sequence[dict[str, Any]], store: str | Path, root: str | None = None
+) -> pd.DataFrame:
+    """The verdict's parts of finished runs.
+
+    Parameters
+    ----------
+    configs : of runs that train.
+    results : of the same runs, in the same order.
+    store : folder of the run store that holds their test features.
+    root : of folder data sets.
+
+    Returns
+    -------
+    One row a run, setting by setting in the order given: setting, method, normal, seed, auroc (NaN where there is none),
+    collapsed, and ``verdict_parts``.
+    """
+    held, before, rows, order = RunStore(store), {}, [], list(dict.fromkeys(map(setting, configs)))
+    for config, result in zip(configs, results, strict=True):
+        # all classes of a seed share their test pictures, and all runs their first network
+        key = (config.dataset, config.target, config.seed, config.normalize_features, config.transductive)
+        if key not in before:
+            prepared = prepare(config, root)
+            before[key] = untrained_features(prepared, prepared.task.target_test)
+        test = held.test_features(result["config_hash"])
+        auroc = np.nan if result["auroc"] is None else result["auroc"]
+        row = {"setting": setting(config), "method": config.method, "normal": config.normal, "seed": config.seed}
+        row |= {"auroc": auroc, "collapsed": result["collapsed"]}
+        rows.append(row | verdict_parts(test["scores"], test["features"], before[key]))
+    return pd.DataFrame(sorted(rows, key=lambda row: order.index(row["setting"])))
+
+
+def autopsy_figure(table: pd.DataFrame) -> Figure:
+    """AUROC and the verdict's two numbers for every setting; a dot a run, a cross where it collapsed.
+
+    Parameters
+    ----------
+    table : from ``autopsy``.
+    """
+    settings, methods = list(dict.fromkeys(table["setting"])), list(dict.fromkeys(table["method"]))
+    figure, panels = plt.subplots(1, 3, figsize=(13, 1.5 + 0.42 * len(settings)), sharey=True)
+    panels[0].axvline(50, color="#888888", linewidth=1, linestyle=":")
+    for panel, limit in zip(panels[1:], (COLLAPSED_VARIANCE, 0.5), strict=True):
+        panel.axvspan(-1 if limit == 0.5 else VARIANCE_FLOOR / 10, limit, color="#000000", alpha=0.07, linewidth=0)
+        panel.axvline(limit, color="#333333", linewidth=1, linestyle="--")
+    for j, method in enumerate(methods):
+        rows = table[table["method"] == method]
+        y = rows["setting"].map(settings.index) + 0.3 * (j - (len(methods) - 1) / 2)
+        columns = (rows["auroc"], rows["variance_ratio"].clip(lower=VARIANCE_FLOOR), rows["distinct_share"])
+        for panel, x in zip(panels, columns, strict=True):
+            well, style = ~rows["collapsed"], {"color": METHOD_COLORS[method], "zorder": 3}
+            panel.scatter(x[well], y[well], marker=METHOD_MARKERS[method], s=34, alpha=0.7, label=METHOD_WORDS[method], **style)
+            panel.scatter(x[~well], y[~well], marker="x", s=52, linewidth=1.8, **style)
+    for i in range(0, len(settings), 2):
+        for panel in panels:
+            panel.axhspan(i - 0.5, i + 0.5, color="#000000", alpha=0.025, linewidth=0)
+    panels[0].set_yticks(range(len(settings)), settings)
+    panels[0].set_ylim(len(settings) - 0.5, -0.5)
+    panels[0].set(xlim=(0, 100), xlabel="AUROC on the target (%)")
+    panels[1].set(xscale="log", xlim=(VARIANCE_FLOOR / 3, 30), xlabel="test-feature variance, after / before")
+    panels[2].set(xlim=(-0.03, 1.05), xlabel="distinct scores / pictures")
+    handles, labels = panels[0].get_legend_handles_labels()
+    handles.append(plt.Line2D([], [], marker="x", color="#333333", linestyle="", markersize=7, markeredgewidth=1.8))
+    figure.legend(handles, [*labels, "collapsed"], loc="upper right", ncols=len(handles), bbox_to_anchor=(1, 1.02))
+    figure.tight_layout(rect=(0, 0, 1, 0.96))
+    return figure
+
+
+def autopsy_reading(table: pd.DataFrame) -> list[str]:
+    """Which settings collapse, by which part of the verdict, and what the AUROC would have said: computed sentences."""
+    lines = []
+    for name, rows in table.groupby("setting", sort=False):
+        broken = rows[rows["collapsed"]]
+        whole = rows[~rows["collapsed"]].groupby("method", sort=False)["auroc"].mean()
+        words = [f"{method} {value:.1f}" for method, value in whole.items()]
+        line = f"{name}: {len(broken)}/{len(rows)} collapsed"
+        if len(broken):
+            reasons = ", ".join(f"{why} {n}" for why, n in broken["why"].value_counts().items())
+            ends = (broken["auroc"].min(), broken["auroc"].max())
+            span = " to ".join(dict.fromkeys(f"{value:.0f}" for value in ends if np.isfinite(value)))
+            line += f" ({reasons}; {f'AUROC {span}' if span else 'no AUROC'})"
+        lines.append(line + (f"; AUROC of the rest {', '.join(words)}" if words else ""))
+    return lines
+
+
+def ending(run_: Anatomy) -> str:
+    """How a run ended, in words.
+
+    Parameters
+    ----------
+    run_ : taken apart by ``anatomy.features_before_and_after``.
+
+    Returns
+    -------
+    healthy; off centre where the source ended farther from the detector's centre than the loss began; silent collapse
+    where the loss hides it, having fallen; loud collapse where it rose or is no number.
+    """
+    one_class = run_.losses["one_class"]
+    fell = bool(one_class[-1] < one_class[0])  # False for a NaN
+    if run_.result["collapsed"]:
+        return "silent collapse" if fell else "loud collapse"
+    return "healthy" if run_.source_scores.mean() < one_class[0] else "off centre"
+
+
+def loss_parts(z: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
+    r"""Split the mean distance to a centre into spread around the mean and distance of the mean.
+
+    .. math:: \frac{1}{n} \sum_i \lVert z_i - c \rVert^2 = \sum_j \operatorname{Var} z_j + \lVert \bar z - c \rVert^2
+
+    Parameters
+    ----------
+    z : (n, d)
+    scores : (n,) squared distances of the same rows to the centre.
+
+    Returns
+    -------
+    (spread, offset), both >= 0.
+
+    >>> z = np.array([[1.0, 3.0], [3.0, 3.0]])
+    >>> loss_parts(z, (z**2).sum(axis=1))
+    (1.0, 13.0)
+    """
+    spread = float(z.var(axis=0, dtype=float).sum())
+    return spread, max(0.0, float(scores.mean(dtype=float)) - spread)
+
+
+def endings_figure(runs: Sequence[Anatomy]) -> Figure:
+    """What training sees and what the detector says: the source's loss at every step, and each run's scores.
+
+    Parameters
+    ----------
+    runs : each drawn by how it ended; a loss below a millionth is drawn there.
+    """
+    columns = -(-len(runs) // 2)
+    figure = plt.figure(figsize=(5.2 + 4.3 * columns, 6.2))
+    widths, edges = [1.25] + [1] * columns, {"left": 0.07, "right": 0.99}
+    grid = figure.add_gridspec(2, 1 + columns, width_ratios=widths, hspace=0.62, wspace=0.3, **edges)
+    ax = figure.add_subplot(grid[:, 0])
+    for i, run_ in enumerate(runs):
+        color, style = ENDING_STYLES[ending(run_)]
+        ax.plot(np.maximum(run_.losses["one_class"], LOSS_FLOOR), color=color, linestyle=style, linewidth=2, label=ending(run_))
+        panel = figure.add_subplot(grid[i // columns, 1 + i % columns])
+        score_histograms(run_, panel)
+        found = "no AUROC" if run_.result["auroc"] is None else f"AUROC {run_.result['auroc']:.0f} %"
+        panel.set_title(f"{ending(run_)}, {found}", color=color, pad=20)
+        panel.text(0, 1.03, setting(run_.config), transform=panel.transAxes, fontsize=8.5, color="#555555")
+        if i == 0:
+            panel.legend(fontsize=9)
+    ax.set(yscale="log", xlabel="step", ylabel="one-class loss on the source (at least 10⁻⁶)", title="what training sees")
+    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.9), fontsize=9)
+    return figure

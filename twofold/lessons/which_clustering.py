@@ -1,0 +1,156 @@
+"""What a clustering works on and what each cluster took: the space, its clusters in the plane, their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from sklearn.preprocessing import normalize
+from torch import Tensor
+
+from twofold.data.tasks import View
+from twofold.errors import InputError
+from twofold.methods.detectors import single_thread
+from twofold.networks.backbones import load_encoder
+from twofold.networks.cache import EmbeddingCache
+from twofold.parts.selection import CLUSTERINGS, whiten
+from twofold.plots.scores.scores import MARKERS
+from twofold.runs.config import RunConfig
+from twofold.runs.run import prepare
+
+__all__ = ["CLUSTER_COLORS", "Heap", "cluster_map", "cluster_rows", "clusters", "target_heap"]
+
+CLUSTER_COLORS = ("#009E73", "#56B4E9", "#CC79A7", "#E69F00", "#8C6D31", "#0072B2", "#999999", "#D55E00", "#777777", "#000000")
+
+
+@dataclass(frozen=True, eq=False)
+class Heap:
+    """The unlabelled target of a run as its clustering sees it, with the labels that it does not see.
+
+    Attributes
+    ----------
+    pictures : the view, n pictures.
+    space : (n, d) what is clustered, widest direction first where it is whitened.
+    labels : (n,) 0 normal, 1 anomalous; for judging alone.
+    """
+
+    pictures: View
+    space: np.ndarray
+    labels: np.ndarray
+
+
+def target_heap(config: RunConfig, root: str | None = None) -> Heap:
+    """The unlabelled target pictures of a run in the space in which they are clustered.
+
+    Parameters
+    ----------
+    config : of a method that selects in the frozen encoder's space.
+    root : of folder data sets.
+
+    Raises
+    ------
+    InputError : a run that does not cluster in the encoder's space, or what ``prepare`` refuses.
+    """
+    if config.selection not in CLUSTERINGS or config.selection_space != "encoder":
+        raise InputError(f"wanted a run that clusters in the encoder's space, got {config.name!r}; take twofold")
+    prepared = prepare(config, root)
+    with single_thread():
+        encoder = load_encoder(config.encoder, prepared.weights["encoder"], config.encoder_size_px, config.seed)
+        features = normalize(prepared.task.target_train.embed(encoder, EmbeddingCache()).numpy())
+        space = whiten(features, config.whiten_dims, config.seed) if config.whiten_dims else features
+    return Heap(prepared.task.target_train, space, prepared.task.target_train_labels)
+
+
+def clusters(space: np.ndarray, method: str = "kmeans", n_clusters: int = 2, seed: int = 0) -> np.ndarray:
+    """Cluster of every row, renumbered by size: 0 is the dominant one.
+
+    Parameters
+    ----------
+    space : (n, d)
+    method : kmeans, gmm or meanshift.
+    n_clusters : K; meanshift finds its own.
+    seed : of the initialisations.
+
+    Returns
+    -------
+    (n,) integers; of clusters equally large the tightest comes first, as in ``selection.dominant_cluster``.
+
+    >>> clusters(np.array([[0.0], [9.0], [9.1]])).tolist()
+    [1, 0, 0]
+    """
+    with single_thread():
+        found = CLUSTERINGS[method](space, n_clusters, seed)
+
+    def rank(cluster: int) -> tuple[int, float]:
+        members = space[found == cluster]
+        return -len(members), float(((members - members.mean(axis=0)) ** 2).sum())
+
+    order = sorted(np.unique(found), key=rank)
+    return np.array([order.index(cluster) for cluster in found])
+
+
+def cluster_map(heap: Heap, found: np.ndarray, ax: Axes, revealed: bool = True) -> Axes:
+    """The first two directions of the clustered space: colour is the cluster, a cross is an anomaly.
+
+    Parameters
+    ----------
+    heap : from ``target_heap``.
+    found : (n,) from ``clusters``.
+    ax : drawn on.
+    revealed : whether anomalies get their mark.
+    """
+    x, y = heap.space[:, 0], heap.space[:, min(1, heap.space.shape[1] - 1)]
+    for cluster in range(found.max() + 1):
+        for anomalous in (False, True):
+            rows = (found == cluster) & ((heap.labels == 1) == anomalous)
+            marker = MARKERS["anomalous" if anomalous and revealed else "source"]
+            color = CLUSTER_COLORS[cluster % len(CLUSTER_COLORS)]
+            size, edge = (62, "black") if anomalous and revealed else (34, "white")
+            ax.scatter(
+                x[rows], y[rows], s=size, color=color, marker=marker, edgecolor=edge, linewidth=0.6, zorder=2 + anomalous
+            )
+    if revealed:
+        for role in ("normal", "anomalous"):
+            marker = MARKERS["anomalous" if role == "anomalous" else "source"]
+            ax.scatter(
+                [], [], color="#888888", marker=marker, edgecolor="black" if role == "anomalous" else "white", label=role
+            )
+        ax.legend(fontsize=8, handletextpad=0.1, loc="upper right")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.set_xlabel("1st whitened direction", fontsize=9)
+    ax.set_ylabel("2nd", fontsize=9)
+    return ax
+
+
+def cluster_rows(
+    heap: Heap, found: np.ndarray, shown: int = 12, most: int = 5, size_px: int = 48
+) -> list[tuple[str, Tensor, Sequence[int], str]]:
+    """Pictures of each cluster, nearest to its centre first, as ``plots.picture_rows`` draws them.
+
+    Parameters
+    ----------
+    heap : from ``target_heap``.
+    found : (n,) from ``clusters``.
+    shown : pictures a cluster, spread evenly from its centre to its edge.
+    most : clusters, the largest.
+    size_px : of a picture.
+
+    Returns
+    -------
+    (heading, pictures, labels, colour) a cluster.
+    """
+    rows = []
+    for cluster in range(min(most, found.max() + 1)):
+        members = np.flatnonzero(found == cluster)
+        distance = ((heap.space[members] - heap.space[members].mean(axis=0)) ** 2).sum(axis=1)
+        members = members[np.argsort(distance, kind="stable")]
+        normals = int((heap.labels[members] == 0).sum())
+        chosen = members[np.unique(np.linspace(0, len(members) - 1, shown).astype(int))]
+        name = "dominant cluster" if cluster == 0 else f"cluster {cluster + 1}"
+        heading = f"{name}: {len(members)} picture{'s' if len(members) != 1 else ''}, {normals} normal"
+        color = CLUSTER_COLORS[cluster % len(CLUSTER_COLORS)]
+        rows.append((heading, heap.pictures.images(chosen, size_px), heap.labels[chosen], color))
+    return rows

@@ -1,0 +1,1 @@
+"""Pure functions of features that methods are made of."""

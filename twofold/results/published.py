@@ -1,0 +1,216 @@
+"""The paper's tables as printed, whether their averages add up, where they disagree, and its claims held against runs."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twofold.errors import InputError
+from twofold.results.statistics import PAIR, PROTOCOL, above
+from twofold.runs.config import configure
+
+__all__ = ["BLOCKS", "TABLES", "check_claims", "claims", "disagreements", "published", "recomputed"]
+
+TABLES = tuple(f"table{number}" for number in range(1, 9))
+FOLDER = Path(__file__).with_name("published_tables")
+
+# the paper's name of an adaptation -> data set, source and target as this package names them
+BLOCKS = {
+    "Clip Art->Product": ("office_home", "clipart", "product"),
+    "Product->Clip Art": ("office_home", "product", "clipart"),
+    "Webcam->Amazon": ("office31", "webcam", "amazon"),
+    "Amazon->Webcam": ("office31", "amazon", "webcam"),
+    "CAD->Real": ("visda2017", "synthetic", "real"),
+    "Photo->Art": ("pacs", "photo", "art_painting"),
+    "Photo->Cartoon": ("pacs", "photo", "cartoon"),
+    "Photo->Sketch": ("pacs", "photo", "sketch"),
+}
+
+
+def _known(wanted: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"wanted {wanted}, got {value!r}; choose one of: {', '.join(choices)}")
+
+
+def published(table: str) -> pd.DataFrame:
+    """A table of the paper, every number as printed.
+
+    Parameters
+    ----------
+    table : one of ``TABLES``.
+
+    Returns
+    -------
+    One row a number: table, block (source->target, a key of ``BLOCKS``), method (ours where we have it, else the paper's),
+    normal (the class as its folder is called, or ``mean``), auroc (percent), std (of a mean) with std_kind (empty where the
+    classes that would tell are not printed), gain over the method ``over`` where the text names one, note.
+
+    Raises
+    ------
+    InputError : no such table.
+
+    Source
+    ------
+    Mejri et al., arXiv 2502.21022, Tables 1-8. Deviations: of Table 6 the two gains in the text are all that is left; of
+    Figures 4 and 5 the ``claims``. ``published_tables/classes.csv`` holds the classes as printed.
+
+    >>> published("table4")["auroc"].tolist()
+    [62.84, 64.33, 68.47, 75.54]
+    """
+    _known("a table", table, TABLES)
+    numbers = dict.fromkeys(("auroc", "std", "gain"), "")
+    return pd.read_csv(FOLDER / f"{table}.csv", keep_default_na=False, na_values=numbers)
+
+
+def recomputed() -> pd.DataFrame:
+    """Every printed mean and spread whose classes are printed too, beside its value from the classes (ddof 0).
+
+    Returns
+    -------
+    table, block, method, statistic (mean or std), printed, recomputed, difference (recomputed - printed).
+
+    >>> round(float(recomputed()["difference"].abs().max()), 3)
+    0.007
+    """
+    rows = []
+    for table in TABLES[:3]:
+        for (block, method), group in published(table).groupby(["block", "method"], sort=False):
+            classes = group.loc[group["normal"] != "mean", "auroc"]
+            (mean,) = group[group["normal"] == "mean"].to_dict("records")
+            for statistic, printed, value in (
+                ("mean", mean["auroc"], classes.mean()),
+                ("std", mean["std"], classes.std(ddof=0)),
+            ):
+                rows.append((table, block, method, statistic, printed, value, value - printed))
+    return pd.DataFrame(rows, columns=["table", "block", "method", "statistic", "printed", "recomputed", "difference"])
+
+
+def disagreements() -> pd.DataFrame:
+    """Every number that two tables print differently.
+
+    Returns
+    -------
+    block, method, normal, statistic (auroc or std), table_a, value_a, table_b, value_b, difference (b - a).
+
+    >>> disagreements().query("statistic == 'auroc'")["block"].nunique()  # all of Office, none of VisDA
+    4
+    """
+    keys, rows = ["block", "method", "normal"], []
+    for a, b in combinations(TABLES, 2):
+        both = published(a).merge(published(b), on=keys, suffixes=("_a", "_b"))
+        for row in both.to_dict("records"):
+            for statistic in ("auroc", "std"):
+                value_a, value_b = row[f"{statistic}_a"], row[f"{statistic}_b"]
+                if abs(value_a - value_b) > 1e-6:  # False where either is missing
+                    rows.append((*(row[key] for key in keys), statistic, a, value_a, b, value_b, round(value_b - value_a, 2)))
+    return pd.DataFrame(rows, columns=[*keys, "statistic", "table_a", "value_a", "table_b", "value_b", "difference"])
+
+
+def claims(table: str | None = None) -> pd.DataFrame:
+    """The paper's claims that runs can check, of one table or figure or of all.
+
+    Parameters
+    ----------
+    table : ``table1`` to ``table8``, ``figure4`` or ``figure5``.
+
+    Returns
+    -------
+    One row a claim: table, sentence (in our words), better and worse (methods, with what they override in brackets), gain
+    (points of AUROC promised at least; 0 is the sign alone), better_ratio and worse_ratio (share of anomalies in the
+    unlabelled target). A claim of the text that its own table contradicts is kept as claimed.
+
+    Raises
+    ------
+    InputError : no such table or figure.
+
+    >>> claims("table6")["better"].tolist()
+    ['twofold', 'twofold[one_class=msc]']
+    """
+    every = pd.read_csv(FOLDER / "claims.csv")
+    if table is None:
+        return every
+    _known("a table or figure with claims", table, tuple(every["table"].unique()))
+    return every[every["table"] == table].reset_index(drop=True)
+
+
+def _printed(claim: Any, pair: tuple[str, str, str]) -> tuple[float | None, str]:
+    """The printed difference and where it stands: the same pair if the table has it, else the mean over its pairs."""
+    if claim.table not in TABLES:
+        return None, ""
+    rows = published(claim.table).query("normal == 'mean'").set_index(["block", "method"])
+    gains = rows["gain"].xs(claim.better, level="method")[rows["over"].xs(claim.better, level="method") == claim.worse]
+    if claim.worse in rows.index.get_level_values("method"):
+        gains = rows["auroc"].xs(claim.better, level="method") - rows["auroc"].xs(claim.worse, level="method")
+    same = [block for block in gains.index if BLOCKS[block] == pair]
+    if same or len(gains) == 1:
+        block = (same or list(gains.index))[0]
+        return round(float(gains[block]), 2), block
+    return round(float(gains.mean()), 2), f"{len(gains)} pairs, {int((gains > 0).sum())} of them positive"
+
+
+def _name(method: str, dataset: str, preset: str) -> str:
+    """The name such a run has under a preset, whose defaults a name leaves out."""
+    method, _, inside = method.rstrip("]").partition("[")
+    overrides = dict(item.split("=") for item in inside.split(",") if item)
+    values: dict[str, Any] = {field: int(value) if value.isdigit() else value for field, value in overrides.items()}
+    return configure(dataset, "", "", "", method, preset, **values).name
+
+
+def _measured(runs: pd.DataFrame, claim: Any) -> dict[str, Any]:
+    """``above`` on the runs of one pair, in the words of a claim."""
+    nothing = {"difference": None, "low": None, "high": None}
+    sides = []
+    for method, ratio in ((claim.better, claim.better_ratio), (claim.worse, claim.worse_ratio)):
+        name = _name(method, runs["dataset"].iloc[0], runs["preset"].iloc[0])
+        side = runs[(runs["method"] == name) & np.isclose(runs["anomaly_ratio"], ratio)]
+        sides.append(side.assign(method=f"{name} at {ratio:.0%}", anomaly_ratio=0.0))  # the ratio is in the name now
+    better, worse = sides
+    if better.merge(worse, on=["normal", "seed"]).empty:
+        return {**nothing, "verdict": "not run"}
+    if better["collapsed"].any() or worse["collapsed"].any():
+        return {**nothing, "verdict": "collapsed"}
+    found = above(pd.concat(sides), better["method"].iloc[0], worse["method"].iloc[0])
+    verdict = "holds" if found["low"] > claim.gain else "reversed" if found["high"] < 0 else "undecided"
+    return {**found, "verdict": verdict}
+
+
+def check_claims(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """The claims of a table or figure, evaluated on our runs, one pair at a time.
+
+    Parameters
+    ----------
+    frame : from ``as_frame``; tables are checked on its runs at 10 % anomalies.
+    table : ``table1`` to ``table8``, ``figure4`` or ``figure5``.
+
+    Returns
+    -------
+    One row a pair and claim: dataset, source, target, table, sentence, better, worse, gain, published (the printed
+    difference: of the same pair if the table has it, else the mean over its pairs), published_on, difference, low, high
+    (95 % interval over classes) and verdict: holds (low above gain), reversed (high below 0), undecided, collapsed (a run of
+    either method did), not run (no class and seed that both have).
+
+    Raises
+    ------
+    InputError : no such table, or several presets or protocols in the frame.
+
+    >>> from twofold.results.statistics import as_frame
+    >>> check_claims(as_frame([]), "table8").empty
+    True
+    """
+    checked = claims(table)
+    for field in frame.columns.intersection(PROTOCOL):
+        if frame[field].nunique(dropna=False) > 1:
+            raise InputError(f"wanted a frame with one {field}, got {list(frame[field].unique())}; select one of them")
+    rows = []
+    for pair, runs in frame.groupby(PAIR, sort=False):
+        for claim in checked.itertuples():
+            printed, where = _printed(claim, pair)
+            said = (*pair, claim.table, claim.sentence, claim.better, claim.worse, claim.gain, printed, where)
+            rows.append((*said, *_measured(runs, claim).values()))
+    columns = [*PAIR, "table", "sentence", "better", "worse", "gain", "published", "published_on"]
+    columns += ["difference", "low", "high", "verdict"]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(["published", "difference", "low", "high"], float))

@@ -1,0 +1,183 @@
+"""Many runs: planned, spread over processes, never computed twice."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from twofold.runs.config import RunConfig, configure
+from twofold.data import load_domain
+from twofold.methods.detectors import pick_device
+from twofold.networks.cache import EmbeddingCache
+from twofold.errors import InputError
+from twofold.runs.run import failed, prepare, run
+from twofold.runs.store import WEIGHTS, RunStore
+
+__all__ = ["estimate_seconds", "expand", "run_one", "sweep"]
+
+# measured on one core of a 2026 server; the estimate prefers runs that the store already holds
+SECONDS_PER_TRAINED_PICTURE = 1e-3
+SECONDS_PER_FROZEN_RUN = 1.0
+
+
+def expand(fields: dict[str, Any], root: str | None = None) -> list[RunConfig]:
+    """The product of all fields that are lists; ``normal: "all"`` stands for every class both domains share.
+
+    >>> task = {"dataset": "digits", "source": "type", "target": "mnist"}
+    >>> [c.name for c in expand({**task, "normal": ["3"], "method": ["twofold", "oracle"], "seed": 0})]
+    ['twofold', 'oracle']
+    """
+    names = list(fields)
+    values = [value if isinstance(value, list) else [value] for value in fields.values()]
+    configs, shared = [], {}
+    for combination in itertools.product(*values):
+        chosen = dict(zip(names, combination, strict=True))
+        normals = [chosen["normal"]]
+        if chosen["normal"] == "all":
+            key = chosen["dataset"], chosen["source"], chosen["target"]
+            if key not in shared:
+                source, target = (load_domain(key[0], name, root).classes for name in key[1:])
+                shared[key] = [name for name in source if name in target]
+            normals = shared[key]
+            if not normals:
+                raise InputError(
+                    f"wanted classes that {chosen['source']} and {chosen['target']} share, got none; name the folders alike"
+                )
+        configs += [configure(**{**chosen, "normal": normal}) for normal in normals]
+    return list(dict.fromkeys(configs))
+
+
+def run_one(
+    config: RunConfig,
+    out: str | Path = "runs",
+    root: str | None = None,
+    device: str = "auto",
+    save_weights: bool = False,
+    progress: bool = False,
+    log: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Do a run, or hand on its stored result; an error of the input is raised, any other becomes the result.
+
+    Parameters
+    ----------
+    config : from ``configure``.
+    out : folder of the run store.
+    root : of folder data sets.
+    device : auto, cpu, cuda, mps.
+    save_weights : keep the trained weights too.
+    progress, log : as in ``experiments.run``.
+
+    Returns
+    -------
+    The result, with ``error`` set where the run failed.
+    """
+    store = RunStore(out)
+    prepared = prepare(config, root, device)
+    stored = store.result(prepared.config_hash)
+    wants_weights = save_weights and config.trains and not (store.folder / prepared.config_hash / WEIGHTS).exists()
+    if stored is not None and not wants_weights:
+        log(f"found {config.name} {config.normal} seed {config.seed} in {store.folder / prepared.config_hash}")
+        return stored
+    try:
+        result, fitted = run(prepared, EmbeddingCache(), progress, log)
+    except InputError:
+        raise
+    except Exception as error:  # a failed run is a row with its error, and the sweep goes on
+        return store.save(failed(config, error, prepared.config_hash))
+    return store.save(result, prepared, fitted, save_weights)
+
+
+def _row(config: RunConfig, out: str, root: str | None, device: str, save_weights: bool) -> dict[str, Any]:
+    try:
+        return run_one(config, out, root, device, save_weights)
+    except InputError as error:  # met inside the run, such as a broken picture: the input was checked before
+        return RunStore(out).save(failed(config, error, prepare(config, root, device).config_hash))
+
+
+def _devices(device: str, jobs: int) -> list[str]:
+    """One GPU a process where there are several."""
+    if pick_device(device).type == "cuda" and ":" not in device and torch.cuda.device_count() > 1:
+        return [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    return [device]
+
+
+def sweep(
+    configs: Sequence[RunConfig],
+    out: str | Path = "runs",
+    jobs: int = 1,
+    root: str | None = None,
+    device: str = "auto",
+    save_weights: bool = False,
+    log: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+) -> list[dict[str, Any]]:
+    """Run many configurations in parallel processes, each on one thread or one GPU.
+
+    Finished runs are found, not computed; a killed sweep goes on where it stopped.
+
+    Parameters
+    ----------
+    configs : from ``expand``.
+    out : folder of the run store.
+    jobs : processes.
+    root, device, save_weights : as in ``run_one``.
+    log : takes one line per finished run.
+
+    Returns
+    -------
+    Results in the order of ``configs``; a failed one has ``error`` set.
+    """
+    devices = _devices(device, jobs)
+    calls = (delayed(_row)(config, str(out), root, devices[i % len(devices)], save_weights) for i, config in enumerate(configs))
+    results: list[dict[str, Any]] = []
+    finished = iter(Parallel(n_jobs=jobs, return_as="generator")(calls))
+    for config in configs:
+        try:
+            result = next(finished)
+        except TerminatedWorkerError as error:  # a process was killed, by the system or by hand, and takes the pool along
+            finished = iter(())
+            result = failed(config, error)
+        except StopIteration:
+            result = failed(config, RuntimeError("not reached: a worker was killed; run the sweep again with fewer --jobs"))
+        results.append(result)
+        verdict = "failed: " + result["error"] if result["error"] else f"AUROC {_percent(result['auroc'])}"
+        verdict += " collapsed" if result["collapsed"] else ""
+        pair = f"{config.dataset} {config.source}->{config.target} {config.normal}"
+        log(f"[{len(results)}/{len(configs)}] {pair} r={config.anomaly_ratio:g} seed {config.seed} {config.name}: {verdict}")
+    return results
+
+
+def _percent(value: float | None) -> str:
+    return "none" if value is None else f"{value:.1f}"
+
+
+def estimate_seconds(
+    configs: Sequence[RunConfig], out: str | Path = "runs", jobs: int = 1, root: str | None = None
+) -> tuple[int, float]:
+    """How many of these runs are still to do, and about how long they take.
+
+    Returns
+    -------
+    (runs to do, seconds): from stored runs of the same data set and method, else from measured constants.
+    """
+    store = RunStore(out)
+    seen: dict[tuple[str, str], list[float]] = {}
+    for result in store.results():
+        if result["error"] is None:
+            seen.setdefault((result["dataset"], result["method"]), []).append(result["seconds"]["total"])
+    todo, seconds = 0, 0.0
+    for config in configs:
+        if store.result(prepare(config, root).config_hash) is None:
+            todo += 1
+            pictures = config.steps * config.batch_size * (2 if config.aligns else 1) if config.trains else 0
+            known = seen.get((config.dataset, config.name))
+            rough = SECONDS_PER_FROZEN_RUN + pictures * SECONDS_PER_TRAINED_PICTURE
+            seconds += sum(known) / len(known) if known else rough
+    return todo, seconds / max(1, min(jobs, os.cpu_count() or 1))

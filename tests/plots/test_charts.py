@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from twofold.plots.scores.charts import class_dots, dumbbells, heap_bars, heap_parts
 
 from twofold.parts.selection import selection_quality
+from twofold.plots.charts import class_dots, dumbbells, heap_bars, heap_parts
 
 
 @pytest.fixture

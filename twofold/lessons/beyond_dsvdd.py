@@ -12,7 +12,7 @@ from matplotlib.patches import Circle
 from torch import Tensor
 
 from twofold.parts.alignment import DomainDiscriminator, contrastive_loss, domain_adversarial_loss, mmd_loss, reverse_gradient
-from twofold.plots.scores.scores import COLORS, MARKERS
+from twofold.plots.scores import COLORS, MARKERS
 
 __all__ = ["ToyBatch", "alignment_arrows", "descent", "objective_arrows", "pull", "toy_batch", "toy_losses", "toy_views"]
 

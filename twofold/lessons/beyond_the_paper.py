@@ -13,8 +13,8 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from twofold.data.domains import Domain
-from twofold.plots.scores.charts import look_of
-from twofold.plots.scores.scores import COLORS
+from twofold.plots.charts import look_of
+from twofold.plots.scores import COLORS
 from twofold.results.sentences import with_spread
 from twofold.results.statistics import PAIR, above
 from twofold.results.tables import pair_name

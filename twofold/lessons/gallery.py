@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from twofold.data.tasks import View
 from twofold.lessons.look_inside import ROLES, Anatomy, tsne
-from twofold.plots.scores.scores import COLORS, MARKERS, METHOD_COLORS
+from twofold.plots.scores import COLORS, MARKERS, METHOD_COLORS
 
 __all__ = ["cluster_rows", "disagreement_rows", "distance_arrows", "extreme_rows", "score_histograms", "tsne_panel"]
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from twofold.lessons.plane import RULES, Scene, bound_terms, sphere
-from twofold.plots.scores.scores import COLORS, MARKERS, METHOD_COLORS, METHOD_WORDS
+from twofold.plots.scores import COLORS, MARKERS, METHOD_COLORS, METHOD_WORDS
 
 __all__ = ["TERMS", "alignment_scene", "bound_bars", "rule_curves", "setting_scene", "slide", "term_paths"]
 

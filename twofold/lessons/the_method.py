@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
-from twofold.plots.scores.scores import COLORS
+from twofold.plots.scores import COLORS
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from twofold.lessons.gallery import score_histograms
 from twofold.lessons.look_inside import Anatomy, untrained_features
-from twofold.plots.scores.scores import METHOD_COLORS, METHOD_MARKERS, METHOD_WORDS
+from twofold.plots.scores import METHOD_COLORS, METHOD_MARKERS, METHOD_WORDS
 from twofold.runs.config import RunConfig
 from twofold.runs.metrics import COLLAPSED_VARIANCE
 from twofold.runs.run import prepare

@@ -16,7 +16,7 @@ from twofold.methods.detectors import single_thread
 from twofold.networks.backbones import load_encoder
 from twofold.networks.cache import EmbeddingCache
 from twofold.parts.selection import CLUSTERINGS, whiten
-from twofold.plots.scores.scores import MARKERS
+from twofold.plots.scores import MARKERS
 from twofold.runs.config import RunConfig
 from twofold.runs.run import prepare
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from twofold.plots.scores.scores import COLORS, METHOD_COLORS, METHOD_MARKERS
+from twofold.plots.scores import COLORS, METHOD_COLORS, METHOD_MARKERS
 
 __all__ = ["class_dots", "dumbbells", "heap_bars", "heap_parts", "look_of", "quoted_means", "target_dots"]
 

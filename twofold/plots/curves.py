@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from twofold.plots.scores.scores import METHOD_COLORS, METHOD_MARKERS, METHOD_WORDS
+from twofold.plots.scores import METHOD_COLORS, METHOD_MARKERS, METHOD_WORDS
 
 __all__ = [
     "ALIGNMENT_STYLES",

@@ -1,1 +1,28 @@
-"""One file a method."""
+"""One file a method; a name is a class and the fields that it sets otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twofold.methods.base import Method
+from twofold.methods.frozen import Neighbors, SourceMean
+from twofold.methods.pooled_gaussian import PooledGaussian
+from twofold.methods.twofold import TwoFold
+
+__all__ = ["METHODS"]
+
+METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
+    "random_init": (SourceMean, {"features": "backbone", "backbone_weights": "random"}),
+    "zero_shot": (SourceMean, {}),
+    "source_knn": (Neighbors, {"memory": "source"}),
+    "target_only": (Neighbors, {}),
+    "source_only": (TwoFold, {"alignment": "none"}),
+    "align_all": (TwoFold, {"selection": "all", "negatives": "in_batch"}),
+    "cluster_backbone": (TwoFold, {"selection_space": "backbone"}),
+    "twofold": (TwoFold, {}),
+    "density": (TwoFold, {"selection": "knn", "negatives": "sparse_tail"}),
+    "oracle": (TwoFold, {"selection": "oracle"}),
+    "in_domain": (TwoFold, {"alignment": "none", "one_class_on": "target_normals"}),
+    "target_gaussian": (PooledGaussian, {"source_weight": 0.0}),
+    "pooled_gaussian": (PooledGaussian, {}),
+}

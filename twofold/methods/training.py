@@ -1,43 +1,57 @@
-"""THE training loop: a one-class objective on the source plus an alignment with the selected target (Eq. 10)."""
+"""THE training loop: batches of both domains, steps that say which part moves to lessen what (Eq. 10)."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
-from twofold.data.tasks import View
+from twofold.data.domains import View
 from twofold.errors import InputError
 from twofold.networks.backbones import Backbone
 from twofold.networks.cache import EmbeddingCache
-from twofold.parts.alignment import (
-    DomainDiscriminator,
-    contrastive_loss,
-    domain_adversarial_loss,
-    mmd_loss,
-    reversal_strength,
-    reverse_gradient,
-)
-from twofold.parts.one_class import dsvdd_loss, msc_loss
-from twofold.parts.selection import Selection
-from twofold.runs.config import RunConfig
 
-__all__ = ["Inputs", "Training", "extract", "row_stream", "train"]
+__all__ = ["Batch", "Inputs", "Recipe", "Step", "autocast", "row_stream", "seeded", "train", "unfreeze"]
 
 IN_MEMORY_BYTES = 2 << 30  # decoded pictures are kept up to here, and decoded by workers beyond
 
+Step = Callable[["Batch"], Iterator[tuple[str, dict[str, Tensor]]]]
+
+
+@checked(frozen=True, config={"strict": True, "extra": "forbid"})
+class Recipe:
+    """How a network is trained; read by methods that train one."""
+
+    steps: int = Field(100, ge=1, le=10**9, description="training steps; the only field of length")
+    batch_size: int = Field(32, ge=2, le=10**6, description="pictures a step of each domain")
+    learning_rate: float = Field(0.01, gt=0, le=1e3, description="of SGD, annealed by a cosine to 0")
+    momentum: float = Field(0.9, ge=0, le=1, description="of SGD (Nesterov)")
+    weight_decay: float = Field(5e-4, ge=0, le=1e3, description="of SGD")
+    clip_norm: float = Field(5.0, ge=0, le=1e9, description="largest gradient norm of a step; 0 is no clipping")
+    train_batch_norm: bool = Field(False, description="let BatchNorm learn; else its statistics, scale and shift stay")
+
+    def optimizer(self, part: nn.Module) -> torch.optim.SGD:
+        """SGD over what of a part may move."""
+        return torch.optim.SGD(
+            [parameter for parameter in part.parameters() if parameter.requires_grad],
+            lr=self.learning_rate,
+            momentum=self.momentum,
+            nesterov=self.momentum > 0,
+            weight_decay=self.weight_decay,
+        )
+
 
 class Inputs:
-    """What a backbone reads of a view, by row: stem features kept in memory, or uint8 pictures.
+    """What a network reads of a view, by row: stem features kept in memory, or uint8 pictures.
 
     Parameters
     ----------
@@ -47,16 +61,19 @@ class Inputs:
     """
 
     def __init__(self, view: View, backbone: Backbone, cache: EmbeddingCache | None) -> None:
-        self._view, self._size_px = view, backbone.stem.size_px
+        self._view, self._stem = view, backbone.stem
         if cache is not None and backbone.has_stem:
-            self._held = view.embed(backbone.stem, cache)
-        elif 3 * self._size_px**2 * len(view) <= IN_MEMORY_BYTES:
-            self._held = view.images(np.arange(len(view)), self._size_px)
+            self._held = cache.embed(backbone.stem, view)
+        elif 3 * self._stem.size_px**2 * len(view) <= IN_MEMORY_BYTES:
+            self._held = self._pictures(np.arange(len(view)))
         else:
             self._held = None
 
     def __len__(self) -> int:
         return len(self._view)
+
+    def _pictures(self, rows: np.ndarray) -> Tensor:
+        return self._view.images(rows, self._stem.size_px, self._stem.center_crop)
 
     @property
     def in_memory(self) -> bool:
@@ -65,18 +82,17 @@ class Inputs:
 
     def batch(self, rows: np.ndarray) -> Tensor:
         """Stem features (len(rows), c, h, w) float32, or pictures (len(rows), 3, h, w) uint8."""
-        return self._view.images(rows, self._size_px) if self._held is None else self._held[torch.as_tensor(rows)]
+        return self._pictures(rows) if self._held is None else self._held[torch.as_tensor(rows)]
 
 
-@dataclass
-class Training:
-    """What a training leaves besides the weights."""
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One step's pictures on the device, as ``Inputs`` hands them out."""
 
-    center: Tensor  # (d,)
-    selection: Selection | None  # the last one
-    fallback_steps: int = 0  # contrastive steps without a negative in the batch: in-batch negatives instead
-    skipped_steps: int = 0  # steps whose batch held too few positives to align
-    losses: dict[str, np.ndarray] = field(default_factory=dict)  # per step
+    source: Tensor  # (n, ...)
+    target: Tensor | None  # (n, ...), None where nothing of the target is trained on
+    target_rows: np.ndarray | None  # (n,) rows of the unlabelled target
+    progress: float  # in [0, 1)
 
 
 def row_stream(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -94,7 +110,7 @@ def row_stream(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[np
         waiting = waiting[batch_size:]
 
 
-class _Batches(Dataset):
+class _Steps(Dataset):
     """Steps of (source rows, target rows), fetched together."""
 
     def __init__(self, source: Inputs, target: Inputs | None, plan: list) -> None:
@@ -103,11 +119,10 @@ class _Batches(Dataset):
     def __len__(self) -> int:
         return len(self.plan)
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor | None, np.ndarray | None] | InputError:
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor | None] | InputError:
         source_rows, target_rows = self.plan[step]
         try:
-            x_target = None if target_rows is None else self.target.batch(target_rows)
-            return self.source.batch(source_rows), x_target, target_rows
+            return self.source.batch(source_rows), None if target_rows is None else self.target.batch(target_rows)
         except InputError as error:  # a worker would wrap it in its traceback
             return error
 
@@ -116,172 +131,122 @@ def _keep(item):
     return item  # workers hand batches on as they are
 
 
-def _batches(source: Inputs, target: Inputs | None, plan: list) -> Iterator[tuple]:
-    """Batches of a plan, fetched by workers where pictures have to be decoded."""
+def fetched(source: Inputs, target: Inputs | None, plan: list) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Batches of a plan of (source rows, target rows), fetched by workers where pictures have to be decoded."""
     in_memory = source.in_memory and (target is None or target.in_memory)
     workers = 0 if in_memory else min(8, os.cpu_count() or 1)
-    loader = DataLoader(_Batches(source, target, plan), batch_size=None, num_workers=workers, collate_fn=_keep)
-    for batch in loader:
+    for batch in DataLoader(_Steps(source, target, plan), batch_size=None, num_workers=workers, collate_fn=_keep):
         if isinstance(batch, InputError):
             raise batch
         yield batch
 
 
-def _scaled(features: Tensor, normalize: bool) -> Tensor:
-    return functional.normalize(features, dim=1) if normalize else features
-
-
-@torch.no_grad()
-def extract(backbone: Backbone, inputs: Inputs, normalize: bool, batch_size: int = 256) -> Tensor:
-    """Features (n, d) float32 of all rows on the CPU, as the objective and the score see them."""
-    modes = [(module, module.training) for module in backbone.modules()]
-    backbone.eval()
-    plan = [(rows, None) for rows in np.array_split(np.arange(len(inputs)), -(-len(inputs) // batch_size))]
-    device = backbone.stem.device
-    features = [backbone(x.to(device)).float().cpu() for x, _, _ in _batches(inputs, None, plan)]
-    for module, training in modes:
-        module.training = training
-    return _scaled(torch.cat(features), normalize)
-
-
-def _views(size_px: int) -> v2.Compose:
-    """The two-view augmentation of MSC: crop, flip, colour, grey, blur."""
-    blur = v2.RandomApply([v2.GaussianBlur(kernel_size=max(3, size_px // 20 * 2 + 1), sigma=(0.1, 2.0))], p=0.5)
-    jitter = v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8)
-    crop = v2.RandomResizedCrop(size_px, scale=(0.2, 1.0), antialias=True)
-    return v2.Compose([crop, v2.RandomHorizontalFlip(), jitter, v2.RandomGrayscale(p=0.2), blur])
+def _batches(
+    source: Inputs, target: Inputs | None, recipe: Recipe, rows: Callable | None, again: int, seed: int, device: torch.device
+) -> Iterator[Batch]:
+    rng = np.random.default_rng([seed, 7])
+    source_stream = row_stream(len(source), recipe.batch_size, rng)
+    for segment in np.array_split(np.arange(recipe.steps), again):
+        plan = [(next(source_stream), None) for _ in segment]
+        if target is not None and plan:
+            chosen = np.arange(len(target)) if rows is None else rows()
+            target_stream = row_stream(len(chosen), recipe.batch_size, rng)
+            plan = [(source_rows, chosen[next(target_stream)]) for source_rows, _ in plan]
+        for step, (_, target_rows), (x_source, x_target) in zip(segment, plan, fetched(source, target, plan), strict=True):
+            x_source = x_source.to(device, non_blocking=True)
+            x_target = None if x_target is None else x_target.to(device, non_blocking=True)
+            yield Batch(x_source, x_target, target_rows, step / recipe.steps)
 
 
 def train(
-    backbone: Backbone,
+    step: Step,
+    parts: dict[str, nn.Module],
     source: Inputs,
     target: Inputs | None,
-    config: RunConfig,
-    choose: Callable[[], Selection] | None = None,
+    recipe: Recipe,
+    rows: Callable[[], np.ndarray] | None = None,
+    again: int = 1,
+    seed: int = 0,
     progress: bool = False,
-) -> Training:
-    r"""Train the backbone's tail; it stays changed.
+) -> dict[str, np.ndarray]:
+    r"""Move the parts as the steps ask; they stay changed.
 
-    .. math:: L = \lambda_1 L_{AD} + \lambda_2 L_{UDA}
+    .. math:: \theta_{part} \leftarrow \theta_{part} - \eta \nabla_{\theta_{part}} \sum_{terms} L_{term}
 
     Parameters
     ----------
-    backbone : modified in place.
-    source : normal source pictures.
-    target : unlabelled target pictures, None where nothing is aligned.
-    config : recipe and axes; its task fields are not read, its seed is.
-    choose : called before the first step, and again ``config.reclusterings`` times where the backbone's own space
-        selects; returns the selection over the target's rows.
+    step : takes a ``Batch`` and yields, in order, the name of a part and the terms (scalars) that it lessens; the part
+        has moved before the step goes on.
+    parts : what moves, each with an optimiser and a cosine of its own.
+    source, target : pictures by row; target None where only the source is trained on.
+    recipe : length, batch, optimiser.
+    rows : (m,) rows of the target that play a part, asked at the beginning and ``again - 1`` times more; None is all.
+    again : selections in one run.
+    seed : of the batches; ``seeded`` seeds the rest.
     progress : show a bar on a terminal.
 
     Returns
     -------
-    Training.
+    Every term by step, (steps,) each; a term that a step left out is NaN there.
 
     Source
     ------
     Eq. 10 with SGD and cosine annealing. Deviations: length counts steps, the paper's epochs mean one step on its
-    smallest classes; source and target go through the network together; statistics, scale and shift of BatchNorm stay
-    frozen unless ``train_batch_norm``; a batch without negatives falls back to in-batch ones.
+    smallest classes.
+
+    >>> line = nn.Linear(1, 1)
+    >>> pictures = type("Rows", (), {"in_memory": True, "__len__": lambda _: 4, "batch": lambda _, rows: torch.ones(len(rows), 1)})()
+    >>> def step(batch):
+    ...     yield "line", {"square": (line(batch.source) ** 2).mean()}
+    >>> losses = train(step, {"line": line}, pictures, None, Recipe(steps=20, batch_size=2, learning_rate=0.05))["square"]
+    >>> len(losses), bool(losses[-1] < losses[0])
+    (20, True)
     """
-    device = backbone.stem.device
-    rng = np.random.default_rng([config.seed, 7])
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(config.seed)
-        return _train(backbone, source, target, config, choose, progress, device, rng)
+    optimizers = {name: recipe.optimizer(part) for name, part in parts.items()}
+    schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=recipe.steps) for o in optimizers.values()]
+    device = next(parameter for part in parts.values() for parameter in part.parameters()).device
+    bar = tqdm(total=recipe.steps, desc="train", disable=None if progress else True, leave=False)
+    told: list[dict[str, Tensor]] = []
+    for batch in _batches(source, target, recipe, rows, again, seed, device):
+        told.append({})
+        for name, terms in step(batch):
+            optimizer = optimizers[name]
+            optimizer.zero_grad(set_to_none=True)
+            sum(terms.values()).backward()
+            if recipe.clip_norm:
+                nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], recipe.clip_norm)
+            optimizer.step()
+            told[-1] |= {term: loss.detach() for term, loss in terms.items()}
+        for schedule in schedules:
+            schedule.step()
+        bar.update()
+    bar.close()
+    names = dict.fromkeys(term for terms in told for term in terms)
+    nothing = torch.tensor(torch.nan, device=device)
+    return {name: torch.stack([terms.get(name, nothing) for terms in told]).float().cpu().numpy() for name in names}
 
 
-def _train(backbone, source, target, config, choose, progress, device, rng) -> Training:
-    backbone.tail.requires_grad_(True).train(config.train_batch_norm)
-    if not config.train_batch_norm:  # a bias alone can shrink the sphere, and kills units: scale and shift stay too
-        for module in backbone.tail.modules():
+def unfreeze(part: nn.Module, recipe: Recipe) -> nn.Module:
+    """Let a part learn; of its BatchNorm layers only where the recipe says so.
+
+    A bias alone can shrink the sphere, and kills units: scale and shift stay with the statistics.
+    """
+    part.requires_grad_(True).train(recipe.train_batch_norm)
+    if not recipe.train_batch_norm:
+        for module in part.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.requires_grad_(False)
-    normalize_center = config.normalize_features or config.one_class == "msc"
-    center = extract(backbone, source, normalize_center).mean(dim=0).to(device)
-    done = Training(center, None)
-    parameters = [p for p in backbone.tail.parameters() if p.requires_grad]
-    adversary = None
-    if config.aligns and config.alignment == "grl":
-        adversary = DomainDiscriminator(len(center)).to(device)
-        parameters += adversary.parameters()
-    optimizer = torch.optim.SGD(
-        parameters,
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        nesterov=config.momentum > 0,
-        weight_decay=config.weight_decay,
-    )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=config.steps)
-    views = _views(backbone.stem.size_px) if config.one_class == "msc" else None
-    precision = torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()
-    source_stream = row_stream(len(source), config.batch_size, rng)
-    losses = []
-    bar = tqdm(total=config.steps, desc="train", disable=None if progress else True, leave=False)
-    for segment in _segments(config):
-        plan = [(next(source_stream), None) for _ in segment]
-        if config.aligns:
-            done.selection = choose()
-            rows = done.selection.rows
-            target_stream = row_stream(len(rows), config.batch_size, rng)
-            plan = [(source_rows, rows[next(target_stream)]) for source_rows, _ in plan]
-        for step, (x_source, x_target, target_rows) in zip(segment, _batches(source, target, plan), strict=True):
-            x_source = x_source.to(device, non_blocking=True)
-            if views is not None:
-                x_source = torch.stack([views(x) for x in x_source for _ in range(2)])  # (2n, 3, h, w), twins adjacent
-            x = x_source if x_target is None else torch.cat([x_source, x_target.to(device, non_blocking=True)])
-            x = x.to(memory_format=torch.channels_last)
-            with precision:
-                features = backbone(x)
-            features = features.float()
-            z = _scaled(features, config.normalize_features)
-            z_source, z_target = z[: len(x_source)], z[len(x_source) :]
-            loss = one_class = config.lambda_one_class * _one_class_loss(z_source, center, config)
-            if config.aligns:
-                align = _alignment_loss(z_source, z_target, target_rows, step, config, done, adversary)
-                loss = one_class + config.lambda_alignment * align
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            if config.clip_norm:
-                nn.utils.clip_grad_norm_(parameters, config.clip_norm)
-            optimizer.step()
-            schedule.step()
-            losses.append(torch.stack([one_class.detach(), (loss - one_class).detach()]))
-            bar.update()
-    bar.close()
-    if losses:
-        one_class, align = torch.stack(losses).cpu().numpy().T
-        done.losses = {"one_class": one_class, "alignment": align}
-    return done
+    return part
 
 
-def _segments(config: RunConfig) -> list[np.ndarray]:
-    """Steps between two selections."""
-    again = config.aligns and config.selection_space == "backbone"
-    segments = np.array_split(np.arange(config.steps), config.reclusterings if again else 1)
-    return [segment for segment in segments if len(segment)]
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's random numbers from this seed, and afterwards as if nothing had been drawn."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
-def _one_class_loss(z_source: Tensor, center: Tensor, config: RunConfig) -> Tensor:
-    if config.one_class == "msc":
-        return msc_loss(z_source[0::2], z_source[1::2], center, config.msc_temperature)
-    return dsvdd_loss(z_source, z_source.detach().mean(dim=0) if config.center == "batch" else center)
-
-
-def _alignment_loss(z_source, z_target, target_rows, step, config, done: Training, adversary) -> Tensor:
-    z_positive = z_target[torch.as_tensor(done.selection.positive[target_rows])]
-    if len(z_positive) < (2 if config.alignment == "mmd" else 1):
-        done.skipped_steps += 1
-        return z_source.new_zeros(())
-    if config.alignment == "mmd":
-        return mmd_loss(z_source, z_positive)
-    if config.alignment == "grl":
-        strength = reversal_strength(step / config.steps)
-        logits = adversary(reverse_gradient(torch.cat([z_source, z_positive]), strength))
-        return domain_adversarial_loss(logits[: len(z_source)], logits[len(z_source) :])
-    in_batch = config.negatives in ("in_batch", "both")
-    z_negative = z_target[torch.as_tensor(done.selection.negative[target_rows])]
-    if not in_batch and not len(z_negative):
-        done.fallback_steps += 1
-        in_batch = True
-    return contrastive_loss(z_source, z_positive, z_negative, config.temperature, in_batch)
+def autocast(device: torch.device) -> torch.autocast | nullcontext:
+    """bfloat16 on cuda, nothing elsewhere."""
+    return torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()

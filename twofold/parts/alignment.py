@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twofold.runs.presets import EMBEDDED
-
 __all__ = [
     "DomainDiscriminator",
     "contrastive_loss",
@@ -37,7 +35,7 @@ def contrastive_loss(
     z_source: Tensor,
     z_positive: Tensor,
     z_negative: Tensor | None = None,
-    temperature: float = EMBEDDED["temperature"],
+    temperature: float = 1.0,
     in_batch: bool = False,
 ) -> Tensor:
     r"""Draw source and selected target features together, and repel the negatives from the source.

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.linalg import solve_triangular
 from sklearn.preprocessing import normalize
 
-from twofold.parts.neighbors import contrast, knn_distance
-from twofold.runs.presets import EMBEDDED
+from twofold.parts.neighbors import contrast, leave_one_out
 
 __all__ = ["WEAK_CONTRAST", "Gaussian", "PooledGaussian", "fit_gaussian", "fit_pooled"]
 
@@ -38,6 +38,12 @@ class Gaussian:
         along = centred if self.rows is None else centred @ self.rows.T
         squares = (solve_triangular(self.lower, along.T, lower=True) ** 2).sum(axis=0)
         return squares if self.rows is None else np.maximum(self.sphere * (centred**2).sum(axis=1) - squares, 0)
+
+    @property
+    def map(self) -> np.ndarray:
+        r"""(k, d) matrix :math:`A` with :math:`\lVert A (x-\mu) \rVert^2` as the solved part of the distance."""
+        columns = np.eye(len(self.lower)) if self.rows is None else self.rows
+        return solve_triangular(self.lower, columns, lower=True)
 
 
 def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray) -> Gaussian:
@@ -123,16 +129,6 @@ class PooledGaussian:
     source_weights: list[float]  # of a source picture in each space's covariance, against 1 of a target picture
     contrast: float  # of the unlabelled target, mean over spaces
 
-    @property
-    def weak(self) -> bool:
-        """Whether the ranking is to be mistrusted: pictures all about as far from each other have no crowd of normal ones."""
-        return not self.contrast >= WEAK_CONTRAST
-
-    def anomaly_score(self, spaces: Sequence[np.ndarray]) -> np.ndarray:
-        """(n,) mean over spaces of the standardised distance; higher is more anomalous, 0 is a usual normal picture."""
-        distances = [gaussian.distance(normalize(x)) for gaussian, x in zip(self.gaussians, spaces, strict=True)]
-        return _fused(distances, self.scales)
-
 
 def _scale(distances: np.ndarray) -> tuple[float, float]:
     low, middle, high = np.percentile(distances, [25, 50, 75])
@@ -146,8 +142,8 @@ def _fused(distances: Sequence[np.ndarray], scales: Sequence[tuple[float, float]
 def fit_pooled(
     source_spaces: Sequence[np.ndarray],
     target_spaces: Sequence[np.ndarray],
-    kept_share: float = EMBEDDED["kept_share"],
-    source_weight: float | None = EMBEDDED["source_weight"],
+    kept_share: float,
+    source_weight: float | None,
     kept: np.ndarray | None = None,
 ) -> PooledGaussian:
     r"""Find the normal part of an unlabelled target and describe it by one Gaussian a feature space.
@@ -183,7 +179,7 @@ def fit_pooled(
 
     >>> rng = np.random.default_rng(0)
     >>> target = np.concatenate([rng.normal(size=(45, 8)) + 5, rng.normal(size=(5, 8)) - 5])
-    >>> fitted = fit_pooled([rng.normal(size=(60, 8)) + 3], [target])
+    >>> fitted = fit_pooled([rng.normal(size=(60, 8)) + 3], [target], kept_share=0.85, source_weight=None)
     >>> bool(fitted.kept[45:].any()), bool((fitted.train_scores[45:] > fitted.train_scores[:45].max()).all())
     (False, True)
     """
@@ -210,7 +206,7 @@ def fit_pooled(
     first = 1.0 if source_weight is None else source_weight
     if kept is None:
         joined = np.concatenate(target_spaces, axis=1)
-        kept = _lowest(knn_distance(joined, joined, CORE_NEIGHBORS, own=np.arange(n)), kept_share)
+        kept = _lowest(leave_one_out(torch.from_numpy(joined), CORE_NEIGHBORS).numpy(), kept_share)
         for _ in range(ROUNDS):
             distances = [distance for distance, _ in held_out(first)]
             kept = _lowest(_fused(distances, [_scale(d[kept]) for d in distances]), kept_share)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
+import torch
 from sklearn.preprocessing import normalize
+from torch import Tensor
 
-__all__ = ["contrast", "knn_distance"]
+__all__ = ["contrast", "knn_distance", "leave_one_out"]
+
+ROWS = 1024  # compared with the whole reference at once: memory grows with n, not with its square
 
 
 def contrast(features: np.ndarray) -> float:
@@ -40,8 +43,10 @@ def contrast(features: np.ndarray) -> float:
     return float(np.sqrt(max(variance, 0.0)) / (1 - mean)) if 1 - mean > 1e-9 else 0.0
 
 
-def knn_distance(features: np.ndarray, reference: np.ndarray, k: int, own: np.ndarray | None = None) -> np.ndarray:
-    """Mean Euclidean distance to the k nearest rows of a reference set, fewer where it is smaller.
+def knn_distance(features: Tensor, reference: Tensor, k: int, own: Tensor | None = None) -> Tensor:
+    r"""Mean Euclidean distance to the k nearest rows of a reference set, fewer where it is smaller.
+
+    .. math:: \delta(x) = \frac{1}{k} \sum_{j \in N_k(x)} \lVert x - y_j \rVert
 
     Parameters
     ----------
@@ -52,24 +57,34 @@ def knn_distance(features: np.ndarray, reference: np.ndarray, k: int, own: np.nd
 
     Returns
     -------
-    (n,) >= 0; as an anomaly score, higher is more anomalous.
+    (n,) float64, >= 0; as an anomaly score, higher is more anomalous. NaN where the reference holds a value that is not finite.
 
     Source
     ------
     The density of PANDA and MSC. Deviations: distances where they sum squared distances.
 
-    >>> knn_distance(np.array([[0.0]]), np.array([[1.0], [3.0], [9.0]]), k=2)
-    array([2.])
-    >>> points = np.array([[0.0], [1.0], [5.0]])
-    >>> knn_distance(points, points, k=1, own=np.arange(3))
-    array([1., 1., 4.])
+    >>> knn_distance(torch.tensor([[0.0]]), torch.tensor([[1.0], [3.0], [9.0]]), k=2)
+    tensor([2.], dtype=torch.float64)
+    >>> points = torch.tensor([[0.0], [1.0], [5.0]])
+    >>> knn_distance(points, points, k=1, own=torch.arange(3))
+    tensor([1., 1., 4.], dtype=torch.float64)
     """
-    more = 0 if own is None else 1
-    finder = NearestNeighbors(n_neighbors=min(k + more, len(reference)), algorithm="brute").fit(reference)
-    distances, rows = finder.kneighbors(features)
+    x, y = features.double(), reference.double()
+    squares = (x * x).sum(dim=1, keepdim=True) + (y * y).sum(dim=1) - 2 * x @ y.T + 0 * y.sum()  # (n, m)
     if own is None:
-        return distances.mean(axis=1)
-    itself = rows == np.asarray(own)[:, None]
-    itself[~itself.any(axis=1), -1] = len(reference) > k  # a stranger gives up its farthest neighbour instead
-    kept = np.where(itself, 0.0, distances)
-    return kept.sum(axis=1) / np.maximum((~itself).sum(axis=1), 1)
+        return squares.clamp_min(0).topk(min(k, len(y)), largest=False).values.sqrt().mean(dim=1)
+    itself = torch.arange(len(y), device=y.device) == own[:, None]
+    nearest = squares.clamp_min(0).masked_fill(itself, torch.inf).topk(min(k, len(y)), largest=False).values.sqrt()
+    others = torch.isfinite(nearest) | torch.isnan(nearest)
+    return torch.where(others, nearest, 0.0).sum(dim=1) / others.sum(dim=1).clamp_min(1)
+
+
+def leave_one_out(features: Tensor, k: int) -> Tensor:
+    """(n,) ``knn_distance`` of every row to the others, float64.
+
+    >>> leave_one_out(torch.tensor([[0.0], [1.0], [5.0]]), k=1)
+    tensor([1., 1., 4.], dtype=torch.float64)
+    """
+    rows = torch.arange(len(features), device=features.device)
+    parts = zip(features.split(ROWS), rows.split(ROWS), strict=True)
+    return torch.cat([knn_distance(part, features, k, own) for part, own in parts])

@@ -6,8 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from twofold.runs.presets import EMBEDDED
-
 __all__ = ["center_distance", "dsvdd_loss", "msc_loss"]
 
 
@@ -64,7 +62,7 @@ def dsvdd_loss(z_source: Tensor, center: Tensor) -> Tensor:
     return center_distance(z_source, center).mean()
 
 
-def msc_loss(z_view1: Tensor, z_view2: Tensor, center: Tensor, temperature: float = EMBEDDED["msc_temperature"]) -> Tensor:
+def msc_loss(z_view1: Tensor, z_view2: Tensor, center: Tensor, temperature: float = 0.25) -> Tensor:
     r"""Mean-shifted contrastive loss: NT-Xent of two views around the centre of the normals.
 
     .. math:: \theta_i = \frac{z_i / \lVert z_i \rVert - c}{\lVert z_i / \lVert z_i \rVert - c \rVert}, \qquad

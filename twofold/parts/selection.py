@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from sklearn.cluster import KMeans, MeanShift, estimate_bandwidth
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
@@ -14,8 +15,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler, normalize
 
 from twofold.errors import InputError
-from twofold.parts.neighbors import knn_distance
-from twofold.runs.presets import EMBEDDED
+from twofold.parts.neighbors import leave_one_out
 
 __all__ = ["CLUSTERINGS", "Selection", "dominant_cluster", "select", "selection_quality", "whiten"]
 
@@ -61,9 +61,7 @@ CLUSTERINGS: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
 }
 
 
-def dominant_cluster(
-    features: np.ndarray, method: str = "kmeans", n_clusters: int = EMBEDDED["n_clusters"], seed: int = 0
-) -> np.ndarray:
+def dominant_cluster(features: np.ndarray, method: str = "kmeans", n_clusters: int = 2, seed: int = 0) -> np.ndarray:
     r"""Mask of the largest cluster.
 
     .. math:: k^* = \arg\max_k |C_k|
@@ -131,6 +129,10 @@ def whiten(features: np.ndarray, dims: int, seed: int = 0) -> np.ndarray:
     return components / np.where(width > 1e-6, width, 1)
 
 
+def _density(features: np.ndarray, neighbors: int) -> np.ndarray:
+    return leave_one_out(torch.from_numpy(features), neighbors).numpy()
+
+
 def _share(distances: np.ndarray, share: float, densest: bool) -> np.ndarray:
     n = max(1, round(share * len(distances)))
     order = np.argsort(distances, kind="stable")
@@ -143,11 +145,11 @@ def select(
     features: np.ndarray,
     selection: str,
     negatives: str,
-    n_clusters: int = EMBEDDED["n_clusters"],
-    whiten_dims: int = EMBEDDED["whiten_dims"],
-    dense_share: float = EMBEDDED["dense_share"],
-    sparse_share: float = EMBEDDED["sparse_share"],
-    neighbors: int = EMBEDDED["density_neighbors"],
+    n_clusters: int = 2,
+    whiten_dims: int = 0,
+    dense_share: float = 0.6,
+    sparse_share: float = 0.1,
+    neighbors: int = 7,
     seed: int = 0,
     oracle_labels: np.ndarray | None = None,
 ) -> Selection:
@@ -189,14 +191,14 @@ def select(
     elif selection == "all":
         positive = np.ones(n, bool)
     elif selection == "knn":
-        positive = _share(knn_distance(features, features, neighbors, own=np.arange(n)), dense_share, densest=True)
+        positive = _share(_density(features, neighbors), dense_share, densest=True)
     else:
         space = whiten(features, whiten_dims, seed) if whiten_dims else features
         positive = dominant_cluster(space, selection, n_clusters, seed)
     if negatives == "in_batch":
         negative = np.zeros(n, bool)
     elif negatives == "sparse_tail":
-        sparse = _share(knn_distance(features, features, neighbors, own=np.arange(n)), sparse_share, densest=False)
+        sparse = _share(_density(features, neighbors), sparse_share, densest=False)
         negative, positive = sparse, positive & ~sparse
     else:
         negative = ~positive

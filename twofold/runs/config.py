@@ -1,136 +1,161 @@
-"""What a run is: its task, its method's axes, its networks and its recipe, every field resolved and checked."""
+"""What a run is: its task, its method's settings, its networks and its recipe, every field resolved and checked."""
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, get_args, get_type_hints
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic.dataclasses import dataclass as checked
+from pydantic.fields import FieldInfo
 
 from twofold.errors import InputError
-from twofold.runs.presets import CHOICES, METHODS, PRESETS, RANGES, TASK
+from twofold.methods import METHODS
+from twofold.methods.base import STRICT, Networks, Settings
+from twofold.methods.training import Recipe
+from twofold.runs.presets import PRESETS, preset_values
 
-__all__ = ["RunConfig", "configure"]
+__all__ = ["RunConfig", "TaskConfig", "UnreadError", "configure", "known", "run_fields", "settings_of", "words"]
 
 
-@dataclass(frozen=True)
+class UnreadError(InputError):
+    """A field was given that the run does not read."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@checked(frozen=True, config=STRICT)
+class TaskConfig:
+    """Which normal class of which domains, and how the target is split."""
+
+    dataset: str = Field(description="digits, emoji, pacs, office31, office_home, visda2017, folder")
+    source: str = Field(description="domain of the normal pictures")
+    target: str = Field(description="domain it meets, unlabelled")
+    normal: str = Field(description="normal class, several joined by +")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="of split and training")
+    anomaly_ratio: float = Field(0.1, ge=0, lt=1, description="share of anomalies in the unlabelled target")
+    anomaly_classes: str | None = Field(None, description="classes they come from, joined by +; none is all others")
+    transductive: bool = Field(False, description="train on and test the same target pictures")
+    paired: bool = Field(False, description="emoji: let source training keep concepts that the target test holds")
+
+
+@dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """One run, every field resolved; build it with ``configure``.
+    """One run, every field resolved; build it with ``configure``. What the run does not read is None, or as its class has it."""
 
-    The method's axes come first, then the networks, then the recipe. ``oracle`` and ``name`` are derived.
-    """
-
-    # the task
-    dataset: str
-    source: str
-    target: str
-    normal: str  # class names joined by +
+    task: TaskConfig
     method: str
     preset: str
-    seed: int
-    anomaly_ratio: float  # share of anomalies in the unlabelled target, in [0, 1)
-    anomaly_classes: str | None  # classes they come from, joined by +; None is all others
-    transductive: bool  # train on and test the same target pictures
-    paired: bool  # emoji: let source training keep concepts that the target test holds
+    settings: Settings
+    networks: Networks
+    recipe: Recipe | None
 
-    # the method's axes
-    one_class: str
-    one_class_on: str  # source, or the true target normals (oracle)
-    alignment: str
-    selection: str
-    selection_space: str
-    negatives: str
-    features: str  # which network a frozen detector scores with
-    frozen_score: str
+    @cached_property
+    def flat(self) -> dict[str, Any]:
+        """Every field by its own name."""
+        recipe = dict.fromkeys(_fields(Recipe)) if self.recipe is None else dataclasses.asdict(self.recipe)
+        parts = (self.task, self.settings, self.networks)
+        flat = {"method": self.method, "preset": self.preset}
+        return flat | {k: v for part in parts for k, v in dataclasses.asdict(part).items()} | recipe
 
-    # the networks
-    backbone: str
-    backbone_weights: str  # pretrained, random, or a file
-    backbone_size_px: int
-    frozen_stages: int  # first stages of the backbone that never train
-    encoder: str
-    encoder_weights: str
-    encoder_size_px: int
-    normalize_features: bool  # L2-normalise in the one-class loss, the centre and the score
+    @cached_property
+    def changed(self) -> dict[str, Any]:
+        """What differs from the method under its preset, without the task."""
+        plain = configure(*dataclasses.astuple(self.task)[:4], self.method, self.preset).flat
+        ours = _unread(self.settings) | set(_fields(TaskConfig))
+        return {k: v for k, v in self.flat.items() if k not in ours and v != plain[k]}
 
-    # the recipe
-    steps: int
-    batch_size: int  # per domain
-    learning_rate: float
-    momentum: float
-    weight_decay: float
-    clip_norm: float  # largest gradient norm; 0 is no clipping
-    temperature: float
-    lambda_one_class: float
-    lambda_alignment: float
-    center: str  # fixed before training, or re-estimated in every batch
-    train_batch_norm: bool  # False keeps statistics, scale and shift of pre-training
-    n_clusters: int
-    whiten_dims: int  # whitened principal components that are clustered; 0 clusters the unit features
-    reclusterings: int  # selections in one run where the backbone's own space selects
-    dense_share: float  # of the knn selection
-    sparse_share: float  # of the sparse_tail negatives
-    density_neighbors: int
-    source_neighbors: int  # of source_knn and msc
-    target_neighbors: int  # of target_only
-    msc_temperature: float
-    kept_share: float  # of the target, by pooled_gaussian
-    source_weight: float | None  # of a source picture in the pooled covariance; None: by held-out likelihood
-    hidden_layer: bool  # pooled_gaussian looks at a hidden layer beside the last
+    @property
+    def told(self) -> str:
+        """What of the target's answers steers this run: nothing, labels or shots."""
+        return self.settings.told
 
     @property
     def oracle(self) -> bool:
         """Whether target labels steer this run."""
-        return self.selection == "oracle" or self.one_class_on == "target_normals"
+        return self.told == "labels"
+
+    @property
+    def trains(self) -> bool:
+        """Whether a network is trained at all."""
+        return self.settings.trains
 
     @property
     def name(self) -> str:
         """The method and what was overridden, such as ``twofold[selection=gmm]``; oracles say so."""
-        plain = _defaults(self.preset, self.dataset, self.method)
-        changed = {k: getattr(self, k) for k, v in plain.items() if getattr(self, k) != v}
-        inside = ",".join(f"{k}={_short(v)}" for k, v in changed.items())
-        name = f"{self.method}[{inside}]" if inside else self.method
+        name = f"{self.method}[{words(self.changed)}]" if self.changed else self.method
         return f"{name} (oracle)" if self.oracle and "oracle" not in name else name
 
-    @property
-    def trains(self) -> bool:
-        """Whether a backbone is trained at all."""
-        return self.one_class != "frozen"
 
-    @property
-    def aligns(self) -> bool:
-        """Whether target pictures play a part in training."""
-        return self.trains and self.alignment != "none"
+def words(changed: Mapping[str, Any]) -> str:
+    """Changed fields in short.
 
-
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    >>> words({"selection": "gmm", "clip_norm": 5.0})
+    'selection=gmm,clip_norm=5'
+    """
+    return ",".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in changed.items())
 
 
-def _known(wanted: str, value: str, known: Mapping | tuple) -> None:
-    if value not in known:
-        close = difflib.get_close_matches(str(value), list(known), n=1)
+def _fields(kind: type) -> dict[str, FieldInfo]:
+    return kind.__pydantic_fields__
+
+
+def run_fields() -> dict[str, FieldInfo]:
+    """Every field that a run of any method may have, in order; of one name, they mean one thing.
+
+    >>> run_fields()["kept_share"].description
+    'of the target that is taken for normal (trimmed)'
+    """
+    kinds = [TaskConfig, *dict.fromkeys(cls.Settings for cls, _ in METHODS.values()), Networks, Recipe]
+    found = {"method": FieldInfo(annotation=str, default="twofold", description=", ".join(METHODS))}
+    found["preset"] = FieldInfo(annotation=str, default="embedded", description=", ".join(PRESETS))
+    for kind in kinds:
+        found |= {name: field for name, field in _fields(kind).items() if name not in found}
+    order = ["dataset", "source", "target", "normal"]
+    return {name: found[name] for name in order} | found
+
+
+def settings_of(method: str) -> type[Settings]:
+    """The settings of a method, by its name."""
+    known("a method", method, METHODS)
+    return METHODS[method][0].Settings
+
+
+def known(wanted: str, value: Any, among: Collection[str]) -> None:
+    """Refuse a name that is none of these, with the nearest that is.
+
+    Raises
+    ------
+    InputError : it is not among them.
+    """
+    if not isinstance(value, str) or value not in among:
+        close = difflib.get_close_matches(str(value), list(among), n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
-        raise InputError(f"wanted {wanted}, got {value!r}; {hint}choose one of: {', '.join(known)}")
+        raise InputError(f"wanted {wanted}, got {value!r}; {hint}choose one of: {', '.join(among)}")
 
 
-def _defaults(preset: str, dataset: str, method: str) -> dict[str, Any]:
-    _known("a preset", preset, PRESETS)
-    _known("a method", method, METHODS)
-    values = {k: v for k, v in PRESETS[preset].items() if k != "by_dataset"}
-    return {**METHODS[method], **values, **PRESETS[preset]["by_dataset"].get(dataset, {}), **METHODS[method]}
+def _built(kind: type, values: Mapping[str, Any]) -> Any:
+    """A dataclass of these values, or one line in house words."""
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        field, value = _fields(kind)[name], values.get(name)
+        if first["type"] == "literal_error":
+            known(name, value, [str(choice) for choice in field.annotation.__args__])
+        reason = first["msg"].removeprefix("Input should be ")
+        raise InputError(f"wanted {name} to be {reason}, got {value!r}; {field.description}") from None
 
 
-def _checked_type(field: str, value: Any, hint: Any) -> Any:
-    kinds = get_args(hint) or (hint,)
-    if float in kinds and type(value) is int:
-        return float(value)
-    if type(value) not in kinds:
-        wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
-        raise InputError(
-            f"wanted {field} of type {wanted}, got {value!r} ({type(value).__name__}); write it without quotes or fix it"
-        )
-    return value
+def _unread(settings: Settings) -> frozenset[str]:
+    """Fields that a run with these settings does not look at."""
+    return settings.unread() | (frozenset() if settings.trains else frozenset(_fields(Recipe)))
 
 
 def configure(
@@ -142,14 +167,14 @@ def configure(
     preset: str = "embedded",
     **overrides: Any,
 ) -> RunConfig:
-    """Resolve a run: the preset's values, then the method's axes, then what you say.
+    """Resolve a run: the fields' own defaults, the preset's values, the method's, then what you say.
 
     Parameters
     ----------
     dataset, source, target, normal : which task.
     method : one of ``METHODS``.
     preset : one of ``PRESETS``.
-    overrides : any other field of ``RunConfig``; they show in the name.
+    overrides : any other field that this run reads; they show in the name.
 
     Returns
     -------
@@ -157,48 +182,48 @@ def configure(
 
     Raises
     ------
-    InputError : unknown field or value, wrong type, out of range, axes that contradict each other.
+    InputError : unknown field or value, wrong type, out of range, a field that this run does not read, fields that contradict
+        each other.
 
     >>> configure("digits", "type", "optdigits", "3", selection="gmm").name
     'twofold[selection=gmm]'
+    >>> configure("digits", "type", "optdigits", "3", method="target_only", steps=7)
+    Traceback (most recent call last):
+    twofold.errors.InputError: wanted a field that target_only reads, got steps; it trains nothing: leave it out
     """
-    hints = get_type_hints(RunConfig)
-    task = {
-        "dataset": dataset,
-        "source": source,
-        "target": target,
-        "normal": normal,
-        "method": method,
-        "preset": preset,
-    }
-    for field in overrides:
-        _known("a field of a run", field, tuple(hints))
-    values = {**TASK, **_defaults(preset, dataset, method), **task, **overrides}
-    values = {field: _checked_type(field, value, hints[field]) for field, value in values.items()}
-    for field, choices in CHOICES.items():
-        _known(field, values[field], choices)
-    for field, (lowest, highest, closed) in RANGES.items():
-        value = values[field]
-        if value is not None and not (lowest <= value <= highest and (closed or value > lowest)):
-            raise InputError(f"wanted {field} in {'[' if closed else '('}{lowest}, {highest}], got {value}; correct it")
-    if not 0 <= values["anomaly_ratio"] < 1:
-        raise InputError(f"wanted anomaly_ratio in [0, 1), got {values['anomaly_ratio']}; 0.1 is one anomaly in ten pictures")
-    if values["one_class"] == "frozen" and values["alignment"] != "none":
-        raise InputError(
-            f"wanted alignment none with one_class frozen, got {values['alignment']!r}; nothing is trained that could align"
-        )
-    pooled = values["one_class"] == "frozen" and values["frozen_score"] == "pooled_gaussian"
-    if not pooled and (values["selection"] == "trimmed" or values["features"] == "both"):
-        raise InputError(
-            f"wanted frozen_score pooled_gaussian with selection trimmed or features both, got {values['frozen_score']!r}; "
-            "choose others, or --method pooled_gaussian"
-        )
-    if pooled and values["selection"] not in ("trimmed", "all", "oracle"):
-        raise InputError(
-            f"wanted selection trimmed, all or oracle with pooled_gaussian, got {values['selection']!r}; choose one"
-        )
-    if values["one_class_on"] == "target_normals" and values["alignment"] != "none":
-        raise InputError(
-            "wanted alignment none with one_class_on target_normals, got an alignment; the target is the source there"
-        )
-    return RunConfig(**values)
+    known("a preset", preset, PRESETS)
+    kind = settings_of(method)
+    cls, changed = METHODS[method]
+    every = run_fields()
+    for name in overrides:
+        known("a field of a run", name, every)
+    task = _built(TaskConfig, {
+        **{"dataset": dataset, "source": source, "target": target, "normal": normal},
+        **{name: value for name, value in overrides.items() if name in _fields(TaskConfig)},
+    })  # fmt: skip
+    given = {name: value for name, value in overrides.items() if name not in _fields(TaskConfig)}
+    values = {**preset_values(preset, dataset), **cls.published, **changed, **given}
+
+    def of(part: type) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if name in _fields(part)}
+
+    settings = _built(kind, of(kind))
+    if reason := settings.contradictions():
+        raise InputError(reason)
+    unread = _unread(settings) | (set(every) - set(_fields(kind)) - set(_fields(Networks)) - set(_fields(Recipe)))
+    for name in given:
+        if name in unread:
+            raise UnreadError(name, f"wanted a field that {method} reads, got {name}; {_why(name, settings)}: leave it out")
+    settings = _built(kind, {name: value for name, value in of(kind).items() if name not in unread})
+    networks = _built(Networks, {**of(Networks), **dict.fromkeys(unread & set(_fields(Networks)))})
+    return RunConfig(task, method, preset, settings, networks, _built(Recipe, of(Recipe)) if settings.trains else None)
+
+
+def _why(name: str, settings: Settings) -> str:
+    if name in _fields(Recipe):
+        return "it trains nothing"
+    if name in _fields(type(settings)) or name in _fields(Networks):
+        named = {k: v for k, v in dataclasses.asdict(settings).items() if isinstance(v, str) and k not in settings.unread()}
+        return f"with {words(named)} it is not looked at"
+    owners = [method for method, (cls, _) in METHODS.items() if name in _fields(cls.Settings)]
+    return f"it belongs to {', '.join(owners)}"

@@ -1,35 +1,35 @@
-"""One run from its configuration to its result: load, split, encode, select, train, score, judge."""
+"""One run from its configuration to its result: load, split, fit, score, judge; only here are the answers unsealed."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-import os
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from twofold.networks.backbones import load_encoder
-from twofold.runs.config import RunConfig
-from twofold.data import load_domain
-from twofold.methods.detectors import Fitted, fit, pick_device, single_thread
-from twofold.data.domains import Domain
-from twofold.networks.cache import EmbeddingCache
+from twofold.compute import keep_memory, pick_device, single_thread
+from twofold.data import load_pair
+from twofold.data.tasks import Task, build_task
 from twofold.errors import InputError
-from twofold.runs.metrics import auroc, average_precision, collapse_verdict, fpr_at_tpr
-from twofold.runs.presets import PRESETS, RECIPE_VERSION
-from twofold.parts.selection import selection_quality
-from twofold.data.tasks import Task, build_task, join_near_duplicates
+from twofold.methods import METHODS
+from twofold.methods.base import Method
+from twofold.networks.cache import EmbeddingCache
 from twofold.networks.weights import Weights, resolve_weights
+from twofold.parts.selection import selection_quality
+from twofold.runs.config import RunConfig
+from twofold.runs.metrics import auroc, average_precision, collapse_verdict, fpr_at_tpr
+from twofold.runs.presets import RECIPE_VERSION
 
-__all__ = ["Prepared", "failed", "prepare", "run"]
+__all__ = ["Finished", "Prepared", "build", "failed", "prepare", "resolved", "run"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,33 +43,25 @@ class Prepared:
     config_hash: str
 
 
-@lru_cache(maxsize=4)
-def _opened(dataset: str, name: str, root: str | None, variable: str | None) -> Domain:
-    """A domain listed once per process: a sweep asks for the same two again and again."""
-    return load_domain(dataset, name, root)
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A fitted method and what it makes of the test pictures."""
+
+    method: Method
+    features: Tensor  # (n, d) as the score sees them
+    features_before: Tensor  # (n, d) before fitting; the same where nothing is trained
+    scores: np.ndarray  # (n,)
 
 
-@lru_cache(maxsize=8)
-def _concepts(dataset: str, source: str, target: str) -> tuple[Domain, Domain]:
-    """Emoji domains whose look-alikes are joined, always by the embedded preset's encoder: the split is a fixed thing."""
-    fixed = PRESETS["embedded"]
-    name, size_px = fixed["encoder"], fixed["by_dataset"]["emoji"]["encoder_size_px"]
-    encoder = load_encoder(name, resolve_weights(name), size_px)
-    domains = [load_domain(dataset, source), load_domain(dataset, target)]
-    features = torch.cat([EmbeddingCache().embed(encoder, domain, range(len(domain))) for domain in domains])
-    groups = np.concatenate([domain.groups for domain in domains])
-    joined = join_near_duplicates(groups, np.concatenate([domain.class_names for domain in domains]), features)
-    n = len(domains[0])
-    return replace(domains[0], groups=joined[:n]), replace(domains[1], groups=joined[n:])
+def resolved(config: RunConfig) -> dict[str, Weights]:
+    """Weights of the networks that a run uses, by role.
 
-
-def _used(config: RunConfig) -> dict[str, bool]:
-    selects_in = config.aligns and (config.selection not in ("all", "oracle") or config.negatives == "sparse_tail")
-    return {
-        "backbone": config.trains or config.features != "encoder",
-        "encoder": (selects_in and config.selection_space == "encoder")
-        or (not config.trains and config.features != "backbone"),
-    }
+    Raises
+    ------
+    InputError : weights out of reach.
+    """
+    nets, roles = config.networks, sorted(config.settings.networks)
+    return {role: resolve_weights(getattr(nets, role), getattr(nets, f"{role}_weights"), config.task.seed) for role in roles}
 
 
 def prepare(config: RunConfig, root: str | None = None, device: str = "auto") -> Prepared:
@@ -89,41 +81,33 @@ def prepare(config: RunConfig, root: str | None = None, device: str = "auto") ->
     ------
     InputError : data or weights missing, or a task that cannot be built.
     """
-    where = pick_device(device)
-    weights = {
-        role: resolve_weights(getattr(config, role), getattr(config, f"{role}_weights"), config.seed)
-        for role, used in _used(config).items()
-        if used
-    }
-    if config.dataset == "emoji":
-        with single_thread():
-            source, target = _concepts(config.dataset, config.source, config.target)
-    else:
-        source, target = (
-            _opened(config.dataset, name, root, os.environ.get("TWOFOLD_DATA")) for name in (config.source, config.target)
-        )
+    where, weights, split = pick_device(device), resolved(config), config.task
+    source, target = load_pair(split.dataset, split.source, split.target, root)
     task = build_task(
         source,
         target,
-        config.normal,
-        config.seed,
-        config.anomaly_ratio,
-        config.anomaly_classes,
-        config.transductive,
-        config.paired,
+        split.normal,
+        split.seed,
+        split.anomaly_ratio,
+        split.anomaly_classes,
+        split.transductive,
+        split.paired,
     )
-    n = len(task.target_train)
-    if config.aligns and config.selection in ("kmeans", "gmm") and config.n_clusters > n:
-        raise InputError(f"wanted n_clusters from 1 to the {n} target pictures, got {config.n_clusters}; lower it")
-    fields = {**asdict(config), "recipe": RECIPE_VERSION, "split": task.split_hash, "pictures": task.pictures_hash}
-    fields["device"] = where.type
-    if config.frozen_score != "pooled_gaussian":  # what a run never looks at does not make it another run
-        for field in ("kept_share", "source_weight", "hidden_layer"):
-            del fields[field]
+    n, n_clusters = len(task.target_train), getattr(config.settings, "n_clusters", 1)
+    if "n_clusters" not in config.settings.unread() and n_clusters > n:
+        raise InputError(f"wanted n_clusters from 1 to the {n} target pictures, got {n_clusters}; lower it")
+    fields = {**config.flat, "recipe": RECIPE_VERSION, "split": task.split_hash, "device": where.type}
     for role in ("backbone", "encoder"):  # the bytes count, not where they lie
         fields[f"{role}_weights"] = weights[role].key if role in weights else None
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
     return Prepared(config, task, weights, where, digest)
+
+
+def build(config: RunConfig, device: torch.device, cache: EmbeddingCache | None = None, progress: bool = False) -> Method:
+    """The method of a run, its networks loaded, nothing fitted."""
+    cls, _ = METHODS[config.method]
+    method = cls(config.settings, config.networks, config.recipe, config.task.seed, cache, progress)
+    return method.to(device)
 
 
 def _versions() -> dict[str, str | int]:
@@ -133,19 +117,23 @@ def _versions() -> dict[str, str | int]:
 
 def _empty(config: RunConfig) -> dict[str, Any]:
     """A result with every key and no value."""
+    task = dataclasses.asdict(config.task)
     return {
         "method": config.name,
+        "base": config.method,
+        "changed": config.changed,
         "oracle": config.oracle,
-        **{k: getattr(config, k) for k in ("dataset", "source", "target", "normal", "seed", "anomaly_ratio")},
+        "told": config.told,
+        "shots": None,
+        **{key: task[key] for key in ("dataset", "source", "target", "normal", "seed", "anomaly_ratio")},
         "auroc": None,
         "average_precision": None,
         "fpr_at_95_tpr": None,
         "dominant": {"size": None, "purity": None, "recall": None, "accuracy": None},
-        "contrast": None,
         "collapsed": None,
-        "steps": {"total": None, "fallback": None, "skipped": None},
+        "notes": {},
         "seconds": {"total": None, "encode": None, "train": None, "score": None},
-        "config": asdict(config),
+        "config": dataclasses.asdict(config),
         "config_hash": None,
         "split_hash": None,
         "weights": {"backbone": None, "encoder": None},
@@ -161,12 +149,30 @@ def failed(config: RunConfig, error: Exception, config_hash: str | None = None) 
     return {**_empty(config), "config_hash": config_hash, "error": f"{type(error).__name__}: {reason}"}
 
 
+def _fit(prepared: Prepared, method: Method, log: Callable[[str], None]) -> tuple[Finished, dict[str, float]]:
+    """Fit and score. Only what ``told`` names leaves the answer sheet, and nothing of the test."""
+    config, task = prepared.config, prepared.task
+    start = time.perf_counter()
+    before = method.embed(task.target_test)
+    encoded = time.perf_counter()
+    told = task.target_train_labels if config.told == "labels" else None
+    method.fit(task.source_train, task.target_train, told)
+    fitted = time.perf_counter()
+    sizes = f"{len(task.source_train)} source, {len(task.target_train)} target, {len(task.target_test)} test pictures"
+    log(f"fitted on {sizes} ({fitted - start:.1f} s)")
+    features = method.embed(task.target_test) if config.trains else before
+    scores = method.anomaly_score(task.target_test, features)
+    train = fitted - encoded if config.trains else 0.0
+    seconds = {"encode": fitted - start - train, "train": train, "score": time.perf_counter() - fitted}
+    return Finished(method, features, before, scores), seconds
+
+
 def run(
     prepared: Prepared,
     cache: EmbeddingCache | None = None,
     progress: bool = False,
     log: Callable[[str], None] = lambda line: None,
-) -> tuple[dict[str, Any], Fitted]:
+) -> tuple[dict[str, Any], Finished]:
     """Do a prepared run.
 
     Parameters
@@ -178,35 +184,28 @@ def run(
 
     Returns
     -------
-    result, a nested dictionary with every key of the results' contract, and the fitted detector.
+    result, a nested dictionary with every key of the results' contract, and the fitted method.
     """
     config, task = prepared.config, prepared.task
     start = time.perf_counter()
+    keep_memory()
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     with single_thread():
-        fitted = fit(config, task, prepared.weights, prepared.device, cache or EmbeddingCache(), progress, log)
-        labels, scores = task.target_test_labels, fitted.scores
+        finished, seconds = _fit(prepared, build(config, prepared.device, cache, progress), log)
+        labels, scores = task.target_test_labels, finished.scores
         result = _empty(config)
         result["auroc"] = auroc(labels, scores)
         result["average_precision"] = average_precision(labels, scores)
         result["fpr_at_95_tpr"] = fpr_at_tpr(labels, scores)
-        result["collapsed"] = collapse_verdict(scores, fitted.features.numpy(), fitted.features_before.numpy())
-    if fitted.training is not None:
-        training = fitted.training
-        result["steps"] = {
-            "total": config.steps,
-            "fallback": training.fallback_steps,
-            "skipped": training.skipped_steps,
-        }
-        if training.selection is not None:
-            result["dominant"] = selection_quality(training.selection.positive, task.target_train_labels)
-    if fitted.kept is not None:
-        result["dominant"] = selection_quality(fitted.kept, task.target_train_labels)
-    result["contrast"] = fitted.contrast
-    result["seconds"] = {"total": time.perf_counter() - start, **fitted.seconds}
+        result["collapsed"] = collapse_verdict(scores, finished.features.numpy(), finished.features_before.numpy())
+    if finished.method.selected_ is not None:
+        result["dominant"] = selection_quality(finished.method.selected_, task.target_train_labels)
+    result["notes"] = finished.method.notes_
+    result["seconds"] = {"total": time.perf_counter() - start, **seconds}
     result["config_hash"], result["split_hash"] = prepared.config_hash, task.split_hash
     for role, weights in prepared.weights.items():
         result["weights"][role] = {"model": weights.model, "origin": weights.origin, "sha256": weights.key}
     result["device"] = str(prepared.device)
     verdict = f"{result['auroc']:.1f}{', collapsed' if result['collapsed'] else ''}"
     log(f"scored: AUROC {verdict} ({result['seconds']['total']:.1f} s)")
-    return result, fitted
+    return result, finished

@@ -7,20 +7,25 @@ import math
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from twofold.errors import InputError
-from twofold.runs.run import Fitted, Prepared
+from twofold.runs.run import Finished, Prepared
 
 __all__ = ["WEIGHTS", "RunStore"]
 
 WEIGHTS = "weights.safetensors"
+TEST = "test.safetensors"
+NUMBERS = {"auroc": (0, 100), "average_precision": (0, 100), "fpr_at_95_tpr": (0, 100)}  # None where a score is not finite
+KEYS = {"method": str, "base": str, "normal": str, "seed": int, "anomaly_ratio": float, "seconds": dict, "versions": dict}
+KEYS |= {"config": dict, "dominant": dict, "notes": dict, "changed": dict, "told": str}
 
 
 def _plain(value: Any) -> Any:
@@ -32,14 +37,34 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _fault(result: Any, name: str) -> str:
+    """Why something read from a run's folder is not that run's result; nothing where it is."""
+    if not isinstance(result, dict) or result.get("config_hash") != name:
+        return "it is not the result of the run that its folder is named for"
+    if result.get("error") is not None:
+        return "" if isinstance(result["error"], str) else "its error is no text"
+    wrong = [key for key, kind in KEYS.items() if not isinstance(result.get(key), kind)]
+    wrong += [
+        key
+        for key, (lowest, highest) in NUMBERS.items()
+        if result.get(key) is not None and not (isinstance(result[key], int | float) and lowest <= result[key] <= highest)
+    ]
+    wrong += [] if isinstance(result.get("collapsed"), bool) else ["collapsed"]
+    if not wrong and result["auroc"] is None and not result["collapsed"]:
+        wrong = ["auroc"]
+    return f"{', '.join(wrong)} cannot be" if wrong else ""
+
+
 class RunStore:
     """Results under ``folder/<config_hash>/``: ``result.json``, ``test.safetensors``, optionally ``weights.safetensors``.
 
-    A run is written aside and renamed into place, so a killed process leaves nothing half-written.
+    A run is written aside and renamed into place, so a killed process leaves nothing half-written. A folder that does not
+    hold the result it is named for counts as not there, and is said once.
 
     Parameters
     ----------
-    folder : created with the first result.
+    folder : created with the first result; one that may only be read can be read.
+    log : takes one line per folder that is passed over.
 
     Raises
     ------
@@ -49,18 +74,27 @@ class RunStore:
     []
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder).expanduser()
+    def __init__(self, folder: str | Path, log: Callable[[str], None] = lambda line: None) -> None:
+        if not str(folder):
+            raise InputError("wanted a folder for runs, got an empty name; name one with --out")
+        self.folder, self._log, self._said = Path(folder).expanduser(), log, set()
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"wanted a folder for runs, got the file {self.folder}; choose another --out")
+
+    def check_writable(self) -> None:
+        """Say before the work begins that a result could not be kept.
+
+        Raises
+        ------
+        InputError : the folder, or the nearest one above it, cannot be written.
+        """
         nearest = next(path for path in (self.folder.absolute(), *self.folder.absolute().parents) if path.exists())
         if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
             raise InputError(f"wanted to write runs to {self.folder}, got no permission in {nearest}; choose another --out")
 
     def result(self, config_hash: str) -> dict[str, Any] | None:
         """The finished run of that hash, None where there is none or it failed."""
-        path = self.folder / config_hash / "result.json"
-        result = json.loads(path.read_text("utf-8")) if path.is_file() else None
+        result = self._read(self.folder / config_hash)
         return result if result and result["error"] is None else None
 
     def results(self) -> list[dict[str, Any]]:
@@ -68,58 +102,91 @@ class RunStore:
         return list(self._read_all())
 
     def _read_all(self) -> Iterator[dict[str, Any]]:
-        for path in sorted(self.folder.glob("[!.]*/result.json")):  # a dot begins what is still being written
-            try:
-                yield json.loads(path.read_text("utf-8"))
-            except FileNotFoundError:
-                continue  # another process is replacing it
-            except ValueError as error:
-                raise InputError(f"wanted a run's result in {path}, got broken JSON ({error}); remove its folder") from error
+        for place in sorted(self.folder.glob("[!.]*/")):  # a dot begins what is still being written
+            result = self._read(place)
+            if result is not None:
+                yield result
+
+    def _read(self, place: Path) -> dict[str, Any] | None:
+        path = place / "result.json"
+        try:
+            result = json.loads(path.read_text("utf-8"))
+            fault = _fault(result, place.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return None  # not there, or another process is replacing it
+        except (OSError, ValueError, RecursionError) as error:
+            fault = " ".join(str(error).split())[:160]
+        if not fault and result["error"] is None and not (place / TEST).is_file():
+            fault = f"{TEST} is missing"
+        if fault and place not in self._said:
+            self._said.add(place)
+            self._log(f"passed over {place}: {fault}; it counts as not there")
+        return None if fault else result
 
     def test_features(self, config_hash: str) -> dict[str, np.ndarray]:
-        """Features (n, d), scores (n,) and labels (n,) of a run's test pictures, and their ids."""
-        folder = self.folder / config_hash
-        tensors = {name: tensor.numpy() for name, tensor in load_file(folder / "test.safetensors").items()}
-        tensors["features"] = tensors["features"].astype(np.float32)
-        return {**tensors, "ids": np.array((folder / "test_ids.txt").read_text("utf-8").splitlines())}
+        """Scores (n,) and labels (n,) of a run's test pictures, their ids, and where a network was trained its features (n, d).
+
+        Raises
+        ------
+        InputError : the file is not there or cannot be read.
+        """
+        path = self.folder / config_hash / TEST
+        try:
+            tensors = {name: tensor.numpy() for name, tensor in load_file(path).items()}
+            ids = json.loads((path.parent / "test_ids.json").read_text("utf-8"))
+        except (OSError, SafetensorError, ValueError) as error:
+            raise InputError(
+                f"wanted the test pictures of a run in {path}, got {error}; remove its folder and run it"
+            ) from error
+        if "features" in tensors:
+            tensors["features"] = tensors["features"].astype(np.float32)
+        return {**tensors, "ids": np.array(ids)}
 
     def save(
         self,
         result: dict[str, Any],
         prepared: Prepared | None = None,
-        fitted: Fitted | None = None,
+        finished: Finished | None = None,
         save_weights: bool = False,
     ) -> dict[str, Any]:
-        """Write a result, with the test pictures' features (float16) and scores where the run succeeded."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Write a result, with the test pictures' scores and, where a network was trained, their features (float16)."""
         result = _plain(result)
         aside = self.folder / f".writing-{uuid.uuid4().hex}"
-        aside.mkdir()
         try:
+            aside.mkdir(parents=True)
             (aside / "result.json").write_text(json.dumps(result, indent=1, allow_nan=False), "utf-8")
-            if fitted is not None:
-                test = {
-                    "features": fitted.features.half(),
-                    "scores": torch.as_tensor(np.float32(fitted.scores)),
-                    "labels": torch.as_tensor(prepared.task.target_test_labels),
-                }
-                save_file(test, aside / "test.safetensors")
-                (aside / "test_ids.txt").write_text("\n".join(prepared.task.target_test_ids), "utf-8")
-            if save_weights and fitted is not None and fitted.backbone is not None:
-                state = {name: value.cpu().contiguous() for name, value in fitted.backbone.state_dict().items()}
-                save_file({**state, "center": fitted.training.center.cpu()}, aside / WEIGHTS)
-            place = self.folder / result["config_hash"]
-            if place.exists() and self.result(result["config_hash"]) is None:
-                shutil.rmtree(place)  # a failed run makes room
-            try:
-                os.replace(aside, place)
-            except OSError:
-                if self.result(result["config_hash"]) is None:
-                    raise
-                if (aside / WEIGHTS).exists():  # the run was there, its weights were not
-                    os.replace(aside / WEIGHTS, place / WEIGHTS)
-                shutil.rmtree(aside)
-        except BaseException:
+            if finished is not None:
+                _write_test(aside, prepared, finished)
+            if save_weights and finished is not None and prepared.config.trains:
+                save_file(finished.method.state(), aside / WEIGHTS)
+            self._place(aside, result["config_hash"])
+        except (OSError, SafetensorError) as error:
+            raise InputError(
+                f"wanted to keep a run in {self.folder}, got {error}; make room or choose another --out"
+            ) from error
+        finally:
             shutil.rmtree(aside, ignore_errors=True)
-            raise
         return result
+
+    def _place(self, aside: Path, config_hash: str) -> None:
+        place = self.folder / config_hash
+        if place.exists() and self.result(config_hash) is None:
+            shutil.rmtree(place)  # a failed run, or what is none, makes room
+        try:
+            os.replace(aside, place)
+        except OSError:
+            if self.result(config_hash) is None:
+                raise
+            if (aside / WEIGHTS).exists():  # the run was there, its weights were not
+                os.replace(aside / WEIGHTS, place / WEIGHTS)
+
+
+def _write_test(folder: Path, prepared: Prepared, finished: Finished) -> None:
+    test = {
+        "scores": torch.as_tensor(finished.scores, dtype=torch.float32),
+        "labels": torch.as_tensor(prepared.task.target_test_labels),
+    }
+    if prepared.config.trains:
+        test["features"] = finished.features.half()
+    save_file(test, folder / TEST)
+    (folder / "test_ids.json").write_text(json.dumps([str(name) for name in prepared.task.target_test_ids]), "utf-8")

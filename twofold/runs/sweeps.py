@@ -13,15 +13,15 @@ import torch
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from twofold.runs.config import RunConfig, configure
-from twofold.data import load_domain
-from twofold.methods.detectors import pick_device
-from twofold.networks.cache import EmbeddingCache
+from twofold.compute import pick_device
+from twofold.data import load_pair
 from twofold.errors import InputError
+from twofold.networks.cache import EmbeddingCache
+from twofold.runs.config import RunConfig, UnreadError, configure
 from twofold.runs.run import failed, prepare, run
 from twofold.runs.store import WEIGHTS, RunStore
 
-__all__ = ["estimate_seconds", "expand", "run_one", "sweep"]
+__all__ = ["estimate_seconds", "expand", "run_one", "sweep", "task_words"]
 
 # measured on one core of a 2026 server; the estimate prefers runs that the store already holds
 SECONDS_PER_TRAINED_PICTURE = 1e-3
@@ -31,28 +31,50 @@ SECONDS_PER_FROZEN_RUN = 1.0
 def expand(fields: dict[str, Any], root: str | None = None) -> list[RunConfig]:
     """The product of all fields that are lists; ``normal: "all"`` stands for every class both domains share.
 
+    Where several methods are listed, a field goes to those that read it; one that none of them reads is refused.
+
     >>> task = {"dataset": "digits", "source": "type", "target": "mnist"}
-    >>> [c.name for c in expand({**task, "normal": ["3"], "method": ["twofold", "oracle"], "seed": 0})]
-    ['twofold', 'oracle']
+    >>> [c.name for c in expand({**task, "normal": ["3"], "method": ["twofold", "target_only"], "steps": 7})]
+    ['twofold[steps=7]', 'target_only']
     """
     names = list(fields)
     values = [value if isinstance(value, list) else [value] for value in fields.values()]
-    configs, shared = [], {}
+    methods = len(dict.fromkeys(fields["method"])) if isinstance(fields.get("method"), list) else 1
+    configs, shared, dropped, used = [], {}, {}, set()
     for combination in itertools.product(*values):
         chosen = dict(zip(names, combination, strict=True))
-        normals = [chosen["normal"]]
-        if chosen["normal"] == "all":
-            key = chosen["dataset"], chosen["source"], chosen["target"]
-            if key not in shared:
-                source, target = (load_domain(key[0], name, root).classes for name in key[1:])
-                shared[key] = [name for name in source if name in target]
-            normals = shared[key]
-            if not normals:
-                raise InputError(
-                    f"wanted classes that {chosen['source']} and {chosen['target']} share, got none; name the folders alike"
-                )
-        configs += [configure(**{**chosen, "normal": normal}) for normal in normals]
+        key = chosen["dataset"], chosen["source"], chosen["target"]
+        if chosen["normal"] == "all" and key not in shared:
+            shared[key] = _shared_classes(*key, root)
+        for normal in shared[key] if chosen["normal"] == "all" else [chosen["normal"]]:
+            config, unread = _read_fields({**chosen, "normal": normal}, several=methods > 1)
+            dropped |= unread
+            used |= set(chosen) - set(unread)
+            configs.append(config)
+    for name in dropped:
+        if name not in used:
+            raise InputError(f"{dropped[name]}, as do the other methods")
     return list(dict.fromkeys(configs))
+
+
+def _read_fields(chosen: dict[str, Any], several: bool) -> tuple[RunConfig, dict[str, str]]:
+    """A run with the fields that its method reads, and those that it does not, with the reason."""
+    unread: dict[str, str] = {}
+    while True:
+        try:
+            return configure(**{name: value for name, value in chosen.items() if name not in unread}), unread
+        except UnreadError as error:
+            if not several:
+                raise
+            unread[error.field] = str(error)
+
+
+def _shared_classes(dataset: str, source: str, target: str, root: str | None) -> list[str]:
+    classes = [domain.classes for domain in load_pair(dataset, source, target, root)]
+    shared = [name for name in classes[0] if name in classes[1]]
+    if not shared:
+        raise InputError(f"wanted classes that {source} and {target} share, got none; name the folders alike")
+    return shared
 
 
 def run_one(
@@ -79,20 +101,21 @@ def run_one(
     -------
     The result, with ``error`` set where the run failed.
     """
-    store = RunStore(out)
+    store = RunStore(out, log)
     prepared = prepare(config, root, device)
     stored = store.result(prepared.config_hash)
     wants_weights = save_weights and config.trains and not (store.folder / prepared.config_hash / WEIGHTS).exists()
     if stored is not None and not wants_weights:
-        log(f"found {config.name} {config.normal} seed {config.seed} in {store.folder / prepared.config_hash}")
+        log(f"found {config.name} {config.task.normal} seed {config.task.seed} in {store.folder / prepared.config_hash}")
         return stored
+    store.check_writable()
     try:
-        result, fitted = run(prepared, EmbeddingCache(), progress, log)
+        result, finished = run(prepared, EmbeddingCache(), progress, log)
     except InputError:
         raise
     except Exception as error:  # a failed run is a row with its error, and the sweep goes on
         return store.save(failed(config, error, prepared.config_hash))
-    return store.save(result, prepared, fitted, save_weights)
+    return store.save(result, prepared, finished, save_weights)
 
 
 def _row(config: RunConfig, out: str, root: str | None, device: str, save_weights: bool) -> dict[str, Any]:
@@ -149,9 +172,18 @@ def sweep(
         results.append(result)
         verdict = "failed: " + result["error"] if result["error"] else f"AUROC {_percent(result['auroc'])}"
         verdict += " collapsed" if result["collapsed"] else ""
-        pair = f"{config.dataset} {config.source}->{config.target} {config.normal}"
-        log(f"[{len(results)}/{len(configs)}] {pair} r={config.anomaly_ratio:g} seed {config.seed} {config.name}: {verdict}")
+        log(f"[{len(results)}/{len(configs)}] {task_words(config)} {config.name}: {verdict}")
     return results
+
+
+def task_words(config: RunConfig) -> str:
+    """A run's task in one line.
+
+    >>> task_words(configure("digits", "type", "optdigits", "3"))
+    'digits type->optdigits 3 r=0.1 seed 0'
+    """
+    task = config.task
+    return f"{task.dataset} {task.source}->{task.target} {task.normal} r={task.anomaly_ratio:g} seed {task.seed}"
 
 
 def _percent(value: float | None) -> str:
@@ -176,8 +208,8 @@ def estimate_seconds(
     for config in configs:
         if store.result(prepare(config, root).config_hash) is None:
             todo += 1
-            pictures = config.steps * config.batch_size * (2 if config.aligns else 1) if config.trains else 0
-            known = seen.get((config.dataset, config.name))
+            pictures = 2 * config.recipe.steps * config.recipe.batch_size if config.trains else 0
+            known = seen.get((config.task.dataset, config.name))
             rough = SECONDS_PER_FROZEN_RUN + pictures * SECONDS_PER_TRAINED_PICTURE
             seconds += sum(known) / len(known) if known else rough
     return todo, seconds / max(1, min(jobs, os.cpu_count() or 1))

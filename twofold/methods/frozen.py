@@ -1,0 +1,154 @@
+"""The controls that train nothing: distance to the source's mean, or to the nearest source or target pictures."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
+from torch import Tensor
+from torch.nn import functional
+
+from twofold.data.domains import View
+from twofold.methods.base import STRICT, FrozenMethod, Role, Settings
+from twofold.networks.backbones import Extractor, load_encoder
+from twofold.networks.weights import resolve_weights
+from twofold.parts.neighbors import knn_distance, leave_one_out
+from twofold.parts.one_class import center_distance
+from twofold.plots.style import COLORS, Look
+
+__all__ = ["Neighbors", "SourceMean"]
+
+# what a control may look at: a network as its own preset sees it, one layer at the encoder's size, or all four layers
+Eyes = Literal["encoder", "backbone", "layers", "encoder_hidden", "encoder_last", "backbone_hidden", "backbone_last"]
+EYES = (
+    "encoder, backbone (each at its own size); one layer, or all layers that pooled_gaussian looks at, fused as it fuses them"
+)
+
+
+class _Control(FrozenMethod):
+    """A control that looks at one network, one layer, or every layer that the pooled Gaussian sees: the same eyes."""
+
+    def load_extractors(self) -> list[Extractor]:
+        nets, where = self.networks, self.settings.features
+        if where == "encoder":
+            return [self.encoder()]
+        if where == "backbone":
+            weights = resolve_weights(nets.backbone, nets.backbone_weights, self.seed)
+            return [load_encoder(nets.backbone, weights, nets.backbone_size_px, self.seed)]
+        roles: list[Role] = ["encoder", "backbone"] if where == "layers" else [where.split("_")[0]]
+        pairs = [self.layers(role) for role in roles]
+        self._widths = [width for _, widths in pairs for width in widths]
+        return [extractor for extractor, _ in pairs]
+
+    def spaces(self, z: Tensor) -> list[Tensor]:
+        """(n, d_l) of each layer looked at, float64 where there are layers."""
+        where = self.settings.features
+        if where in ("encoder", "backbone"):
+            return [z]
+        layers = list(z.double().split(self._widths, dim=1))
+        return layers if where == "layers" else [layers[0] if where.endswith("hidden") else layers[-1]]
+
+
+@checked(frozen=True, config=STRICT)
+class MeanSettings(Settings):
+    """Of ``SourceMean``."""
+
+    features: Literal["encoder", "backbone"] = Field("encoder", description="the network that looks")
+    normalize_features: bool = Field(True, description="L2-normalise the features")
+
+    @property
+    def networks(self) -> frozenset[Role]:
+        return frozenset({self.features})
+
+
+class SourceMean(_Control):
+    r"""Squared distance to the mean of the source's features: what a network knows before anyone trains it.
+
+    .. math:: a(x) = \lVert \phi(x) - \tfrac{1}{N_s} \sum_i \phi(x_i^s) \rVert^2
+    """
+
+    Settings = MeanSettings
+    looks = {  # noqa: RUF012
+        "random_init": Look("random network", "#BBBBBB", "."),
+        "zero_shot": Look("frozen encoder, source mean", "#999999", "<"),
+    }
+
+    def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
+        self.register_buffer("center", self._unit(self.embed(source)).mean(dim=0).to(self.device))
+        return self
+
+    def score(self, z: Tensor, own: Tensor | None = None) -> Tensor:
+        return center_distance(self._unit(z), self.center)
+
+    def _unit(self, z: Tensor) -> Tensor:
+        return functional.normalize(z, dim=1) if self.settings.normalize_features else z
+
+
+@checked(frozen=True, config=STRICT)
+class NeighborSettings(Settings):
+    """Of ``Neighbors``."""
+
+    memory: Literal["source", "target"] = Field("target", description="whose pictures are remembered")
+    features: Eyes = Field("encoder", description=EYES)
+    source_neighbors: int = Field(2, ge=1, le=10**6, description="neighbours in a memory of the source")
+    target_neighbors: int = Field(7, ge=1, le=10**6, description="neighbours in a memory of the target")
+
+    @property
+    def networks(self) -> frozenset[Role]:
+        return frozenset({"encoder", "backbone"}) if self.features == "layers" else frozenset({self.features.split("_")[0]})
+
+    def unread(self) -> frozenset[str]:
+        unread = Settings.unread(self) | {"target_neighbors" if self.memory == "source" else "source_neighbors"}
+        if self.features not in ("encoder", "backbone"):  # layers are looked at at the encoder's size
+            unread = unread - {"encoder_size_px"} | {"backbone_size_px"}
+        return unread
+
+
+class Neighbors(_Control):
+    r"""Mean distance to the k nearest remembered pictures, in one space or fused over layers.
+
+    .. math:: a(x) = \frac{1}{L} \sum_l \frac{\delta_l(x) - \operatorname{med} \delta_l}{\operatorname{iqr} \delta_l}, \qquad
+        \delta_l(x) = \frac{1}{k} \sum_{j \in N_k(x)} \lVert \phi_l(x) - \phi_l(x_j) \rVert
+
+    With one space the distance is the score as it is. The median and the interquartile range are those of the remembered
+    pictures' own distances to each other.
+
+    Source
+    ------
+    PANDA's and MSC's density (Reiss et al. 2021; 2 neighbours). Deviations: distances where they sum squared distances;
+    the fusion and 7 neighbours in the target are ours: an unlabelled set holds anomalies that have a twin.
+    """
+
+    Settings = NeighborSettings
+    looks = {  # noqa: RUF012
+        "source_knn": Look("frozen encoder, source neighbours", "#777777", ">"),
+        "target_only": Look("target only (kNN, no training)", COLORS["target"], "s"),
+    }
+
+    @property
+    def k(self) -> int:
+        """Neighbours."""
+        return self.settings.source_neighbors if self.settings.memory == "source" else self.settings.target_neighbors
+
+    def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
+        view = source if self.settings.memory == "source" else target
+        self.seen_ = view.contents
+        spaces = [functional.normalize(space, dim=1) for space in self.spaces(self.embed(view))]
+        scales = torch.tensor([[0.0, 1.0]], dtype=torch.float64)
+        if len(spaces) > 1:
+            quartiles = [torch.quantile(leave_one_out(s, self.k), torch.tensor([0.25, 0.5, 0.75]).double()) for s in spaces]
+            scales = torch.stack([torch.stack([middle, (high - low).clamp_min(1e-12)]) for low, middle, high in quartiles])
+        self.register_buffer("scales", scales.to(self.device))
+        for i, space in enumerate(spaces):
+            self.register_buffer(f"memory_{i}", space.to(self.device))
+        return self
+
+    def score(self, z: Tensor, own: Tensor | None = None) -> Tensor:
+        scores = []
+        for i, space in enumerate(self.spaces(z)):
+            distance = knn_distance(functional.normalize(space, dim=1), getattr(self, f"memory_{i}"), self.k, own)
+            scores.append((distance - self.scales[i, 0]) / self.scales[i, 1])
+        return torch.stack(scores).mean(dim=0)

@@ -1,0 +1,111 @@
+"""Trimmed Gaussians of the target in the layers of frozen networks, steadied by the source's spread; nothing is trained."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
+from torch import Tensor
+from torch.nn import functional
+
+from twofold.data.domains import View
+from twofold.methods.base import STRICT, FrozenMethod, Role, Settings
+from twofold.networks.backbones import Extractor
+from twofold.parts.gaussians import fit_pooled
+from twofold.plots.style import Look
+
+__all__ = ["PooledGaussian"]
+
+
+@checked(frozen=True, config=STRICT)
+class PooledSettings(Settings):
+    """Of ``PooledGaussian``."""
+
+    selection: Literal["trimmed", "all", "oracle"] = Field("trimmed", description="which target pictures are taken for normal")
+    features: Literal["both", "encoder", "backbone"] = Field("both", description="whose layers are looked at")
+    hidden_layer: bool = Field(True, description="look at a hidden layer beside the last")
+    kept_share: float = Field(0.85, gt=0, le=1, description="of the target that is taken for normal (trimmed)")
+    source_weight: float | None = Field(
+        None, ge=0, le=1e6, description="of a source picture in the covariance; 0 leaves it out, none finds it by likelihood"
+    )
+
+    @property
+    def networks(self) -> frozenset[Role]:
+        return frozenset({"encoder", "backbone"} if self.features == "both" else {self.features})
+
+    @property
+    def told(self) -> Literal["", "labels"]:
+        return "labels" if self.selection == "oracle" else ""
+
+    def unread(self) -> frozenset[str]:
+        unread = Settings.unread(self) - {"encoder_size_px"} | {
+            "backbone_size_px"
+        }  # layers are looked at at the encoder's size
+        return unread if self.selection == "trimmed" else unread | {"kept_share"}
+
+
+class PooledGaussian(FrozenMethod):
+    r"""Mean over layers of the standardised Mahalanobis distance to the target's trimmed mean.
+
+    .. math:: a(x) = \frac{1}{L} \sum_l \frac{d_l(x) - \operatorname{med} d_l}{\operatorname{iqr} d_l}, \qquad
+        d_l(x) = (\phi_l(x) - \mu_l)^\top \Sigma_l^{-1} (\phi_l(x) - \mu_l)
+
+    The mean is the kept target's, the covariance pools the kept target and the source, each about its own mean. A picture
+    of the unlabelled target has its held-out score: it is no judge of itself.
+
+    Source
+    ------
+    Ours; see ``parts.gaussians.fit_pooled``. ``target_gaussian`` is the same with the source left out.
+    """
+
+    Settings = PooledSettings
+    looks = {  # noqa: RUF012
+        "pooled_gaussian": Look("pooled Gaussians (ours, no training)", "#7A1FA2", "h"),
+        "target_gaussian": Look("the same without the source", "#B39DDB", "H"),
+    }
+
+    def load_extractors(self) -> list[Extractor]:
+        roles: tuple[Role, ...] = ("encoder", "backbone")
+        pairs = [self.layers(role, self.settings.hidden_layer) for role in roles if role in self.settings.networks]
+        self._widths = [width for _, widths in pairs for width in widths]
+        return [extractor for extractor, _ in pairs]
+
+    def spaces(self, z: Tensor) -> list[Tensor]:
+        """(n, d_l) float64 unit features of each layer.
+
+        Where a camera never moves the Gaussians are so narrow that single precision tells a copy from its original.
+        """
+        return [functional.normalize(space, dim=1) for space in z.double().split(self._widths, dim=1)]
+
+    def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
+        kept = {"all": np.ones(len(target), bool), "oracle": None if told is None else told == 0}.get(self.settings.selection)
+        spaces = [
+            [space.numpy() for space in self.embed(view).double().split(self._widths, dim=1)] for view in (source, target)
+        ]
+        fitted = fit_pooled(*spaces, self.settings.kept_share, self.settings.source_weight, kept)
+        for i, gaussian in enumerate(fitted.gaussians):
+            for name, value in (("mean", gaussian.mean), ("map", gaussian.map), ("sphere", np.float64(gaussian.sphere))):
+                self.register_buffer(f"{name}_{i}", torch.tensor(value, device=self.device))
+        self.register_buffer("scales", torch.tensor(fitted.scales, dtype=torch.float64, device=self.device))
+        self.seen_ = target.contents
+        _, copy_of = np.unique(self.seen_, return_inverse=True)  # copies of a picture share the mean of their scores
+        held_out = (np.bincount(copy_of, fitted.train_scores) / np.bincount(copy_of))[copy_of]
+        self.register_buffer("held_out", torch.tensor(held_out, device=self.device))
+        self.selected_ = fitted.kept
+        weights = {f"source_weight_{i}": weight for i, weight in enumerate(fitted.source_weights)}
+        self.notes_ = {"contrast": fitted.contrast, **weights}
+        return self
+
+    def score(self, z: Tensor, own: Tensor | None = None) -> Tensor:
+        distances = []
+        for i, space in enumerate(self.spaces(z)):
+            centred = space - getattr(self, f"mean_{i}")
+            solved = ((centred @ getattr(self, f"map_{i}").T) ** 2).sum(dim=1)
+            sphere = getattr(self, f"sphere_{i}")  # 0 where the map has all directions
+            distance = torch.where(sphere > 0, (sphere * (centred**2).sum(dim=1) - solved).clamp_min(0), solved)
+            distances.append((distance - self.scales[i, 0]) / self.scales[i, 1])
+        scores = torch.stack(distances).mean(dim=0)
+        return scores if own is None else torch.where(own >= 0, self.held_out[own.clamp_min(0)], scores)

@@ -1,0 +1,283 @@
+"""The paper's method with its ladder and its oracles: DSVDD on the source, the selected target aligned with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.transforms import v2
+
+from twofold.data.domains import View
+from twofold.methods.base import STRICT, Role, Settings, TrainedMethod
+from twofold.methods.training import Batch, Inputs, autocast, seeded, train, unfreeze
+from twofold.networks.backbones import load_encoder
+from twofold.networks.weights import resolve_weights
+from twofold.parts.alignment import (
+    DomainDiscriminator,
+    contrastive_loss,
+    domain_adversarial_loss,
+    mmd_loss,
+    reversal_strength,
+    reverse_gradient,
+)
+from twofold.parts.neighbors import knn_distance
+from twofold.parts.one_class import center_distance, dsvdd_loss, msc_loss
+from twofold.parts.selection import Selection, select
+from twofold.plots.style import COLORS, Look
+
+__all__ = ["TwoFold"]
+
+
+@checked(frozen=True, config=STRICT)
+class TwoFoldSettings(Settings):
+    """Of ``TwoFold``; the defaults are the paper's method."""
+
+    trains = True
+
+    one_class: Literal["dsvdd", "msc"] = Field("dsvdd", description="what keeps the source compact")
+    one_class_on: Literal["source", "target_normals"] = Field(
+        "source", description="whose normals; target_normals is an oracle"
+    )
+    alignment: Literal["contrastive", "mmd", "grl", "none"] = Field(
+        "contrastive", description="what draws the target to the source"
+    )
+    selection: Literal["kmeans", "gmm", "meanshift", "knn", "all", "oracle"] = Field(
+        "kmeans", description="which target pictures are taken for normal"
+    )
+    selection_space: Literal["encoder", "backbone"] = Field("encoder", description="whose features are clustered")
+    negatives: Literal["non_dominant", "sparse_tail", "in_batch", "both"] = Field(
+        "non_dominant", description="what is repelled"
+    )
+    normalize_features: bool = Field(True, description="L2-normalise in the one-class loss, the centre and the score")
+    center: Literal["fixed", "batch"] = Field("fixed", description="fixed before training, or re-estimated in every batch")
+    temperature: float = Field(1.0, gt=0, le=1e3, description="of the contrastive loss")
+    lambda_one_class: float = Field(1.0, ge=0, le=1e9, description="weight of the one-class loss")
+    lambda_alignment: float = Field(0.4, ge=0, le=1e9, description="weight of the alignment")
+    n_clusters: int = Field(2, ge=1, le=10**6, description="K of kmeans and gmm")
+    whiten_dims: int = Field(
+        8, ge=0, le=10**6, description="whitened principal components that are clustered; 0: unit features"
+    )
+    reclusterings: int = Field(10, ge=1, le=10**6, description="selections in one run, in the backbone's own space")
+    dense_share: float = Field(0.6, gt=0, le=1, description="of the knn selection")
+    sparse_share: float = Field(0.1, gt=0, le=1, description="of the sparse_tail negatives")
+    density_neighbors: int = Field(7, ge=1, le=10**6, description="of the kNN density")
+    msc_temperature: float = Field(0.25, gt=0, le=1e3, description="of msc")
+    source_neighbors: int = Field(2, ge=1, le=10**6, description="of msc's score")
+
+    @property
+    def networks(self) -> frozenset[Role]:
+        return frozenset({"backbone", "encoder"} if self.looks_with_encoder else {"backbone"})
+
+    @property
+    def told(self) -> Literal["", "labels"]:
+        selects = self.aligns and self.selection == "oracle"
+        return "labels" if selects or self.one_class_on == "target_normals" else ""
+
+    @property
+    def aligns(self) -> bool:
+        """Whether target pictures play a part in training."""
+        return self.alignment != "none"
+
+    @property
+    def clusters(self) -> bool:
+        """Whether a dominant cluster is looked for."""
+        return self.aligns and self.selection in ("kmeans", "gmm", "meanshift")
+
+    @property
+    def repels(self) -> bool:
+        """Whether negatives play a part."""
+        return self.alignment == "contrastive"
+
+    @property
+    def looks_at_density(self) -> bool:
+        """Whether the kNN density plays a part."""
+        return self.aligns and (self.selection == "knn" or self.drops_tail)
+
+    @property
+    def drops_tail(self) -> bool:
+        """Whether the sparsest pictures are taken out: as negatives, and in any case not aligned."""
+        return self.aligns and self.negatives == "sparse_tail"
+
+    @property
+    def looks_with_encoder(self) -> bool:
+        """Whether the encoder's space selects."""
+        return (self.clusters or self.looks_at_density) and self.selection_space == "encoder"
+
+    def unread(self) -> frozenset[str]:
+        read = {
+            "selection": self.aligns,
+            "negatives": self.aligns,
+            "selection_space": self.clusters or self.looks_at_density,
+            "temperature": self.repels,
+            "lambda_alignment": self.aligns,
+            "n_clusters": self.clusters and self.selection != "meanshift",
+            "whiten_dims": self.clusters,
+            "reclusterings": self.aligns and self.selection_space == "backbone",
+            "dense_share": self.aligns and self.selection == "knn",
+            "sparse_share": self.drops_tail,
+            "density_neighbors": self.looks_at_density,
+            "center": self.one_class == "dsvdd",
+            "msc_temperature": self.one_class == "msc",
+            "source_neighbors": self.one_class == "msc",
+        }
+        return Settings.unread(self) | {name for name, is_read in read.items() if not is_read}
+
+    def contradictions(self) -> str:
+        if self.one_class_on == "target_normals" and self.aligns:
+            return "wanted alignment none with one_class_on target_normals, got an alignment; the target is the source there"
+        return ""
+
+
+class TwoFold(TrainedMethod):
+    r"""DSVDD on the source, the dominant cluster of the target drawn to it, the rest repelled.
+
+    .. math:: L = \lambda_1 L_{AD} + \lambda_2 L_{UDA}, \qquad a(x) = \lVert f(x) - c \rVert^2
+
+    Source
+    ------
+    Mejri et al., arXiv 2502.21022, Eq. 5 to 10. Deviations: source and target go through the network together; statistics,
+    scale and shift of BatchNorm stay frozen unless ``train_batch_norm``; a batch without negatives falls back to in-batch
+    ones, counted in ``notes_``; ``density`` (kNN selection, sparse negatives) is ours.
+    """
+
+    Settings = TwoFoldSettings
+    looks = {  # noqa: RUF012
+        "source_only": Look("source only", COLORS["source"], "o"),
+        "align_all": Look("align everything", COLORS["anomalous"], "X"),
+        "cluster_backbone": Look("align the backbone's dominant cluster", "#8C6D31", "v"),
+        "twofold": Look("align the dominant cluster (paper)", COLORS["normal"], "^"),
+        "density": Look("align the dense part (ours)", "#CC79A7", "D"),
+        "oracle": Look("oracle", "#000000", "*"),
+        "in_domain": Look("trained on the target's normals", "#56B4E9", "P"),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.selection_: Selection | None = None
+
+    def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
+        settings, tail = self.settings, self.backbone.tail
+        if settings.one_class_on == "target_normals":
+            source = target.subset(np.flatnonzero(told == 0))
+        cache = None if settings.one_class == "msc" else self.cache  # augmented views have no features to keep
+        x_source = Inputs(source, self.backbone, cache)
+        x_target = Inputs(target, self.backbone, cache) if settings.aligns else None
+        again = settings.reclusterings if settings.aligns and settings.selection_space == "backbone" else 1
+        choose = self._chooser(target, x_target, told) if settings.aligns else None
+        with seeded(self.seed, self.device):
+            unfreeze(tail, self.recipe)
+            center = self._unit(x_source) if settings.one_class == "msc" else self.look(x_source, self.features)
+            self.register_buffer("center", center.mean(dim=0).to(self.device))
+            self.discriminator = None
+            if settings.alignment == "grl":
+                self.discriminator = DomainDiscriminator(center.shape[1]).to(self.device)
+            parts = nn.ModuleList(part for part in (tail, self.discriminator) if part is not None)
+            self.notes_ = {"fallback_steps": 0, "skipped_steps": 0} if settings.aligns else {}
+            rows = partial(self._select, choose) if settings.aligns else None
+            views = _views(self.size_px) if settings.one_class == "msc" else None
+            step = partial(self._step, views)
+            self.losses_ = train(step, {"tail": parts}, x_source, x_target, self.recipe, rows, again, self.seed, self.progress)
+        if settings.one_class == "msc":
+            self.seen_ = source.contents
+            self.register_buffer("memory", self._unit(x_source).to(self.device))
+        return self
+
+    def features(self, x: Tensor) -> Tensor:
+        z = self.backbone(x).float()
+        return functional.normalize(z, dim=1) if self.settings.normalize_features else z
+
+    def score(self, z: Tensor, own: Tensor | None = None) -> Tensor:
+        if self.settings.one_class == "msc":
+            return knn_distance(functional.normalize(z, dim=1), self.memory, self.settings.source_neighbors, own)
+        return center_distance(z, self.center)
+
+    # one training step ----------------------------------------------------------------------------------------------
+
+    def _step(self, views: v2.Compose | None, batch: Batch) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        x_source = batch.source
+        if views is not None:
+            x_source = torch.stack([views(x) for x in x_source for _ in range(2)])  # (2n, 3, h, w), twins adjacent
+        x = x_source if batch.target is None else torch.cat([x_source, batch.target])
+        with autocast(self.device):
+            z = self.backbone(x.to(memory_format=torch.channels_last))
+        z = functional.normalize(z.float(), dim=1) if self.settings.normalize_features else z.float()
+        z_source, z_target = z[: len(x_source)], z[len(x_source) :]
+        terms = {"one_class": self.settings.lambda_one_class * self._one_class(z_source)}
+        if self.settings.aligns:
+            terms["alignment"] = self.settings.lambda_alignment * self._align(z_source, z_target, batch)
+        yield "tail", terms
+
+    def _one_class(self, z_source: Tensor) -> Tensor:
+        if self.settings.one_class == "msc":
+            return msc_loss(z_source[0::2], z_source[1::2], self.center, self.settings.msc_temperature)
+        return dsvdd_loss(z_source, z_source.detach().mean(dim=0) if self.settings.center == "batch" else self.center)
+
+    def _align(self, z_source: Tensor, z_target: Tensor, batch: Batch) -> Tensor:
+        settings, selection = self.settings, self.selection_
+        z_positive = z_target[torch.as_tensor(selection.positive[batch.target_rows])]
+        if len(z_positive) < (2 if settings.alignment == "mmd" else 1):
+            self.notes_["skipped_steps"] += 1
+            return z_source.new_zeros(())
+        if settings.alignment == "mmd":
+            return mmd_loss(z_source, z_positive)
+        if settings.alignment == "grl":
+            strength = reversal_strength(batch.progress)
+            logits = self.discriminator(reverse_gradient(torch.cat([z_source, z_positive]), strength))
+            return domain_adversarial_loss(logits[: len(z_source)], logits[len(z_source) :])
+        in_batch = settings.negatives in ("in_batch", "both")
+        z_negative = z_target[torch.as_tensor(selection.negative[batch.target_rows])]
+        if not in_batch and not len(z_negative):
+            self.notes_["fallback_steps"] += 1
+            in_batch = True
+        return contrastive_loss(z_source, z_positive, z_negative, settings.temperature, in_batch)
+
+    # which target pictures ------------------------------------------------------------------------------------------
+
+    def _chooser(self, target: View, inputs: Inputs, told: np.ndarray | None) -> Callable[[], Selection]:
+        settings = self.settings
+        choose = partial(
+            select,
+            selection=settings.selection,
+            negatives=settings.negatives,
+            n_clusters=settings.n_clusters,
+            whiten_dims=settings.whiten_dims,
+            dense_share=settings.dense_share,
+            sparse_share=settings.sparse_share,
+            neighbors=settings.density_neighbors,
+            seed=self.seed,
+            oracle_labels=told if settings.selection == "oracle" else None,
+        )
+        if settings.selection_space == "backbone" and (settings.clusters or settings.looks_at_density):
+            # a diverged network has no space left to select in: the run goes on to its verdict
+            return lambda: choose(np.nan_to_num(self._unit(inputs).numpy()))
+        if not settings.looks_with_encoder:  # all and oracle look at no feature
+            return partial(choose, np.zeros((len(target), 1), np.float32))
+        nets = self.networks
+        weights = resolve_weights(nets.encoder, nets.encoder_weights, self.seed)
+        encoder = load_encoder(nets.encoder, weights, nets.encoder_size_px, self.seed)
+        encoder.network.to(self.device)
+        return partial(choose, self.cache.embed(encoder, target).numpy())
+
+    def _select(self, choose: Callable[[], Selection]) -> np.ndarray:
+        self.selection_ = choose()
+        self.selected_ = self.selection_.positive
+        return self.selection_.rows
+
+    def _unit(self, inputs: Inputs) -> Tensor:
+        """(n, d) unit features of the backbone as it is now."""
+        return functional.normalize(self.look(inputs, lambda x: self.backbone(x).float()), dim=1)
+
+
+def _views(size_px: int) -> v2.Compose:
+    """The two-view augmentation of MSC: crop, flip, colour, grey, blur."""
+    blur = v2.RandomApply([v2.GaussianBlur(kernel_size=max(3, size_px // 20 * 2 + 1), sigma=(0.1, 2.0))], p=0.5)
+    jitter = v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8)
+    crop = v2.RandomResizedCrop(size_px, scale=(0.2, 1.0), antialias=True)
+    return v2.Compose([crop, v2.RandomHorizontalFlip(), jitter, v2.RandomGrayscale(p=0.2), blur])

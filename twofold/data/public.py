@@ -1,12 +1,18 @@
-"""The public data sets kept as folders: domains, classes, published counts, and a count held against them."""
+"""The public data sets kept as folders: where they lie, what they must hold, counted, and how they become domains."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["FOLDER_DATASETS", "CheckReport", "CheckRow", "FolderDataset"]
+from twofold.data.domains import Domain
+from twofold.data.folders import given_root, list_pictures, load_class_folders, subfolders
+from twofold.errors import InputError
+
+__all__ = ["FOLDER_DATASETS", "CheckReport", "CheckRow", "FolderDataset", "check", "find_root", "load_public_domain"]
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ class CheckRow:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What ``folders.check`` found under a root: a row for each published number.
+    """What ``check`` found under a root: a row for each published number.
 
     >>> row = CheckRow("photo", "dog", found=187, published=189)
     >>> report = CheckReport(FOLDER_DATASETS["pacs"], Path("data"), (row,))
@@ -170,3 +176,164 @@ class CheckReport:
                 differing = (f"{row.class_name} ({row.remark})" for row in rows if row.remark)
                 lines.append(f"differs: domain {domain} in {', '.join(differing)}")
         return [*lines, f"to get the data: {self.dataset.source_note}"]
+
+
+def find_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:
+    """Find the folder that holds the domains of a data set.
+
+    Parameters
+    ----------
+    name : a key of ``FOLDER_DATASETS``.
+    root : the data set's own folder or its parent; None reads the environment variable ``TWOFOLD_DATA``.
+
+    Returns
+    -------
+    Path whose subfolders are the domains.
+
+    Raises
+    ------
+    InputError : the data set is unknown, no root is named, it cannot be read, or the data set is not in it.
+
+    >>> find_root("pacs", "/no/such/folder")
+    Traceback (most recent call last):
+    twofold.errors.InputError: wanted to read /no/such/folder, got 'No such file or directory'; ...
+    """
+    dataset, given = _given(name, root)
+    found = _search(dataset, given)
+    if found is None:
+        raise InputError(
+            f"wanted {name} in {given}, got no {' or '.join(dataset.domains)} with class folders there or in "
+            f"{', '.join((name, *dataset.folder_names))}; correct --root or TWOFOLD_DATA, or {dataset.source_note}"
+        )
+    return found
+
+
+def load_public_domain(name: str, domain: str, root: str | os.PathLike[str] | None = None) -> Domain:
+    """List the pictures of one domain; none is opened.
+
+    Parameters
+    ----------
+    name : a key of ``FOLDER_DATASETS``, whose classes alone are read.
+    domain : canonical name of the domain.
+    root : as in ``find_root``.
+
+    Returns
+    -------
+    Domain as from ``load_class_folders``, with the canonical names of its classes; ids hold the folders' own names.
+
+    Raises
+    ------
+    InputError : the domain, a class or a class's pictures are missing, or a folder cannot be read.
+
+    >>> load_public_domain("pacs", "photo", "/no/such/folder")
+    Traceback (most recent call last):
+    twofold.errors.InputError: wanted to read /no/such/folder, got 'No such file or directory'; ...
+    """
+    place = find_root(name, root)
+    return load_class_folders(name, domain, _listed_classes(FOLDER_DATASETS[name], place, domain))
+
+
+def check(name: str, root: str | os.PathLike[str] | None = None) -> CheckReport:
+    """Count every domain and class of a data set against the published numbers, whatever the suffixes.
+
+    A run needs its own two domains only; this check wants them all.
+
+    Parameters
+    ----------
+    name : a key of ``FOLDER_DATASETS``.
+    root : as in ``find_root``; a folder without the data set gives a report in which all is missing.
+
+    Returns
+    -------
+    CheckReport with a row for each published number.
+
+    Raises
+    ------
+    InputError : the data set is unknown or has no published counts, no root is named, or a folder cannot be read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as nothing:
+    ...     report = check("visda2017", nothing)
+    >>> report.ok, report.rows[0].remark, len(report.rows)
+    (False, 'missing', 26)
+    """
+    dataset, given = _given(name, root)
+    found_root = _search(dataset, given)
+    holders = _class_holders(dataset, found_root) if found_root else {}
+    rows = []
+    for domain in dataset.domains:
+        holder = holders.get(domain)
+        found = {path: len(list_pictures(path)) for path in subfolders(holder)} if holder else {}
+        classes = _matching(holder, dataset.classes, dataset.aliases) if holder else {}
+        if domain in dataset.counts:
+            for class_name, published in zip(dataset.classes, dataset.counts[domain], strict=True):
+                rows.append(CheckRow(domain, class_name, found.get(classes.get(class_name), 0), published))
+        rows.append(CheckRow(domain, "all folders", sum(found.values()), dataset.totals[domain]))
+    return CheckReport(dataset, found_root or given, tuple(rows))
+
+
+def _given(name: str, root: str | os.PathLike[str] | None) -> tuple[FolderDataset, Path]:
+    """The data set and the folder that a person named."""
+    if name not in FOLDER_DATASETS:
+        raise InputError(f"wanted a data set with published counts, got {name!r}; choose {', '.join(FOLDER_DATASETS)}")
+    return FOLDER_DATASETS[name], given_root(name, root, FOLDER_DATASETS[name].source_note)
+
+
+def _search(dataset: FolderDataset, given: Path) -> Path | None:
+    """The nearest folder in ``given`` with a domain in it, descending only by the data set's usual folder names."""
+    usual = {_key(name) for name in (dataset.name, *dataset.folder_names)}
+    level = [given]
+    for _ in range(4):  # the deepest known layout is <parent>/Homework3-PACS/PACS/kfold
+        for folder in level:
+            if _class_holders(dataset, folder):
+                return folder
+        level = [inner for folder in level for inner in subfolders(folder) if _key(inner.name) in usual]
+    return None
+
+
+def _class_holders(dataset: FolderDataset, root: Path) -> dict[str, Path]:
+    """Domain -> the folder that holds its class folders: its own, or ``images`` in it as in Office-31."""
+    holders = {}
+    for domain, folder in _matching(root, dataset.domains, dataset.aliases).items():
+        for holder in (folder, *_matching(folder, ("images",), {}).values()):
+            if _matching(holder, dataset.classes, dataset.aliases):
+                holders[domain] = holder
+                break
+    return holders
+
+
+def _listed_classes(dataset: FolderDataset, root: Path, domain: str) -> dict[str, Path]:
+    """Class -> folder for the classes of a known data set, all of which must be there."""
+    if domain not in dataset.domains:
+        raise InputError(f"unknown domain {domain!r} of {dataset.name}; choose one of: {', '.join(dataset.domains)}")
+    holders = _class_holders(dataset, root)
+    if domain not in holders:
+        raise InputError(
+            f"wanted domain {domain} of {dataset.name} in {root}, got only {', '.join(holders)}; {dataset.source_note}"
+        )
+    classes = _matching(holders[domain], dataset.classes, dataset.aliases)
+    missing = [name for name in dataset.classes if name not in classes]
+    if missing:
+        raise InputError(
+            f"wanted {len(dataset.classes)} class folders of {dataset.name} in {holders[domain]}, "
+            f"got none for {', '.join(missing)}; {dataset.source_note}"
+        )
+    return classes
+
+
+def _key(name: str) -> str:
+    """Letters and digits alone, in lower case: what two spellings of one name share."""
+    return re.sub(r"[\W_]", "", name.casefold())
+
+
+def _matching(folder: Path, names: Iterable[str], aliases: Mapping[str, tuple[str, ...]]) -> dict[str, Path]:
+    """Name -> the subfolder whose whole name is a spelling or alias of it, in the order of ``names``."""
+    name_of = {_key(spelling): name for name in names for spelling in (name, *aliases.get(name, ()))}
+    found = {}
+    for subfolder in subfolders(folder):
+        name = name_of.get(_key(subfolder.name))
+        if name in found:
+            raise InputError(f"wanted one folder for {name}, got {found[name]} and {subfolder}; remove or rename one")
+        if name is not None:
+            found[name] = subfolder
+    return {name: found[name] for name in name_of.values() if name in found}

@@ -3,58 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from torch import Tensor
 
-from twofold.data.domains import Domain
+from twofold.data.domains import Domain, View, join_groups
 from twofold.errors import InputError
-from twofold.networks.backbones import Extractor
-from twofold.networks.cache import EmbeddingCache
 
-__all__ = ["Task", "View", "build_task", "join_near_duplicates", "strangers"]
-
-
-class View:
-    """Pictures in a shuffled order, known by their row alone: all that training sees of a domain.
-
-    Parameters
-    ----------
-    domain : the domain behind it; its classes and ids are not handed on.
-    indices : (n,) rows of the domain.
-    """
-
-    def __init__(self, domain: Domain, indices: np.ndarray) -> None:
-        self._domain, self._indices = domain, indices
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def subset(self, rows: np.ndarray) -> View:
-        """The view of some of the rows."""
-        return View(self._domain, self._indices[rows])
-
-    def rows_in(self, other: View) -> np.ndarray | None:
-        """(n,) row of each picture in another view, -1 where it is not there; None where no picture is in both."""
-        if self._domain is not other._domain or not np.isin(self._indices, other._indices).any():
-            return None
-        row_of = np.full(len(self._domain), -1)
-        row_of[other._indices] = np.arange(len(other))
-        return row_of[self._indices]
-
-    def images(self, rows: Sequence[int], size_px: int) -> Tensor:
-        """uint8 (len(rows), 3, size_px, size_px)."""
-        return self._domain.images(self._indices[np.asarray(rows)], size_px)
-
-    def embed(self, extractor: Extractor, cache: EmbeddingCache) -> Tensor:
-        """Features of all rows, (n, ...)."""
-        return cache.embed(extractor, self._domain, self._indices)
+__all__ = ["Task", "build_task", "strangers"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +27,8 @@ class Task:
     target_test : held-out pictures of the target.
     target_train_labels, target_test_labels : (n,) 0 normal, 1 anomalous.
     target_test_ids : (n,) ids of the tested pictures.
-    split_hash : changes with any picture's place.
-    pictures_hash : changes with the pictures, not with where or when they were stored.
+    split_hash : changes with any picture, label or role that can change a score; never with names, places or times of
+        files, nor with the order of the test set.
     """
 
     source_train: View
@@ -79,40 +38,6 @@ class Task:
     target_test_labels: np.ndarray
     target_test_ids: np.ndarray
     split_hash: str
-    pictures_hash: str
-
-
-def join_near_duplicates(
-    groups: Sequence[str], class_names: Sequence[str], features: Tensor, threshold: float = 0.95
-) -> np.ndarray:
-    """Join the groups of pictures that look alike, so that no near-copy straddles a split.
-
-    Parameters
-    ----------
-    groups : (n,) group of each picture.
-    class_names : (n,) only pictures of one class are joined.
-    features : (n, d) frozen features of the pictures.
-    threshold : cosine above which two pictures are near-duplicates.
-
-    Returns
-    -------
-    (n,) the smallest name among the groups that hang together.
-
-    >>> features = torch.tensor([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0]])
-    >>> join_near_duplicates(["b", "a", "c"], ["x", "x", "x"], features).tolist()
-    ['a', 'a', 'c']
-    """
-    names, codes = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    class_names = np.asarray(class_names)
-    unit = torch.nn.functional.normalize(features.flatten(1), dim=1)
-    alike = (unit @ unit.T).numpy() > threshold
-    alike &= class_names[:, None] == class_names[None, :]
-    left, right = np.nonzero(alike)
-    links = coo_matrix((np.ones(len(left)), (codes[left], codes[right])), shape=(len(names), len(names)))
-    _, component = connected_components(links, directed=False)
-    first = np.full(component.max() + 1, len(names))
-    np.minimum.at(first, component, np.arange(len(names)))  # names are sorted: the first is the smallest
-    return names[first[component[codes]]]
 
 
 def _rng(seed: int, *purpose: str) -> np.random.Generator:
@@ -154,6 +79,82 @@ def _classes_named(names: str, known: Sequence[str], wanted: str) -> list[str]:
     return chosen
 
 
+def _classes(
+    source: Domain, target: Domain, normal: str, anomaly_ratio: float, anomaly_classes: str | None
+) -> tuple[list[str], list[str]]:
+    """Normal classes, and the classes the anomalies come from."""
+    if not 0 <= anomaly_ratio < 1:
+        raise InputError(f"wanted anomaly_ratio in [0, 1), got {anomaly_ratio}; 0.1 is one anomaly in ten pictures")
+    normals = _classes_named(normal, [c for c in target.classes if c in source.classes], "a normal class")
+    others = [c for c in target.classes if c not in normals]
+    if not others:
+        raise InputError(
+            f"wanted a test set of normals and anomalies, got {normal!r} as all classes of {target.name!r}; "
+            "name fewer normal classes, or add a folder of another class"
+        )
+    return normals, _classes_named(anomaly_classes, others, "anomaly_classes") if anomaly_classes else others
+
+
+def _with_copies(groups: tuple[np.ndarray, np.ndarray], contents: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
+    """Groups of source and target, joined where they hold pictures of equal content."""
+    first: dict[str, str] = {}  # content -> group of the first picture that has it
+    everything = zip(np.concatenate(contents).tolist(), np.concatenate(groups).tolist(), strict=True)
+    links = [(first.setdefault(content, group), group) for content, group in everything]
+    joined = join_groups(np.concatenate(groups), (link for link in links if link[0] != link[1]))
+    return np.split(joined, [len(groups[0])])
+
+
+def _halves(target: Domain, groups: np.ndarray, seed: int) -> np.ndarray:
+    """Mask (n,) of the train pool: half of every class, each drawn by itself; a group goes with its first class."""
+    in_train = np.zeros(len(target), bool)
+    side: dict[str, bool] = {}
+    for name in target.classes:
+        rows = np.flatnonzero(target.class_names == name)
+        drawn = _train_groups(groups[rows], _rng(seed, "split", target.dataset, name))
+        in_train[rows] = [side.setdefault(group, taken) for group, taken in zip(groups[rows], drawn, strict=True)]
+    return in_train
+
+
+def _target_train(
+    target: Domain,
+    in_train: np.ndarray,
+    is_normal: np.ndarray,
+    chosen: Sequence[str],
+    n_anomalous: int,
+    seed: int,
+    normal: str,
+) -> np.ndarray:
+    """Rows of the unlabelled target, shuffled: anomalies of the chosen classes stand in for as many normals."""
+    pool = _rng(seed, "normals", normal).permutation(np.flatnonzero(in_train & is_normal))
+    others_pools = [np.flatnonzero(in_train & (target.class_names == name)) for name in chosen]
+    anomalies = _spread(others_pools, _rng(seed, "anomalies", normal))[:n_anomalous]
+    if len(anomalies) < n_anomalous:
+        raise InputError(
+            f"wanted {n_anomalous} anomalies in the unlabelled target, got {len(anomalies)} in {'+'.join(chosen)}; "
+            "lower anomaly_ratio or name more anomaly_classes"
+        )
+    train = np.concatenate([pool[: len(pool) - n_anomalous], anomalies])
+    return _rng(seed, "order", normal).permutation(np.sort(train))
+
+
+def _check_enough(normal: str, n_source: int, train_is_normal: np.ndarray, test_is_normal: np.ndarray) -> None:
+    """Refuse a task with too few pictures to train on or to judge by."""
+    for n, wanted, least in (
+        (n_source, "source pictures", 2),
+        (train_is_normal.sum(), "target normals in the unlabelled set", 1),
+        (len(train_is_normal), "target pictures", 2),
+        (test_is_normal.sum(), "test normals", 1),
+        ((~test_is_normal).sum(), "test anomalies", 1),
+    ):
+        if n < least:
+            raise InputError(f"wanted at least {least} {wanted} for {normal!r}, got {n}; add pictures or lower anomaly_ratio")
+
+
+def _split_hash(pictures: dict[str, list[str]]) -> str:
+    """Content and label of each picture by role: in the order that training sees, sorted for the test set, which has none."""
+    return hashlib.sha256(json.dumps(pictures).encode()).hexdigest()[:16]
+
+
 def build_task(
     source: Domain,
     target: Domain,
@@ -169,7 +170,7 @@ def build_task(
     Every class of the target is halved into a train pool and a test pool. The unlabelled target set always holds as
     many pictures as the train pool has normals, ``round(anomaly_ratio * n)`` of them anomalies spread evenly over
     the other classes; sets of growing ratio are nested. The test set is the whole test pool of all classes, the same
-    for every ratio.
+    for every ratio. Pictures of equal content belong to one group, and no group stands on both sides.
 
     Parameters
     ----------
@@ -179,7 +180,7 @@ def build_task(
     anomaly_ratio : share of anomalies in the unlabelled target, in [0, 1).
     anomaly_classes : classes the anomalies come from, joined by ``+``; None is all other classes.
     transductive : train on and test all target pictures in place of halves.
-    paired : let source training keep groups (concepts) that the target test set holds.
+    paired : let source training keep groups (concepts) that the target test set holds, copies among them.
 
     Returns
     -------
@@ -187,66 +188,39 @@ def build_task(
 
     Raises
     ------
-    InputError : unknown class, ratio outside [0, 1), too few anomalies, a test set of one class.
+    InputError : unknown class, ratio outside [0, 1), too few anomalies, a test set of one class, an unreadable file.
 
     >>> from twofold.data.digits import load_digits_domain
     >>> task = build_task(load_digits_domain("type"), load_digits_domain("optdigits"), normal="3")
     >>> len(task.source_train), len(task.target_train), int(task.target_train_labels.sum()), len(task.target_test)
     (200, 92, 9, 896)
     """
-    if not 0 <= anomaly_ratio < 1:
-        raise InputError(f"wanted anomaly_ratio in [0, 1), got {anomaly_ratio}; 0.1 is one anomaly in ten pictures")
-    normals = _classes_named(normal, [c for c in target.classes if c in source.classes], "a normal class")
-    others = [c for c in target.classes if c not in normals]
-    if not others:
-        raise InputError(
-            f"wanted a test set of normals and anomalies, got {normal!r} as all classes of {target.name!r}; "
-            "name fewer normal classes, or add a folder of another class"
-        )
-    chosen = _classes_named(anomaly_classes, others, "anomaly_classes") if anomaly_classes else others
+    normals, chosen = _classes(source, target, normal, anomaly_ratio, anomaly_classes)
+    source_rows = np.flatnonzero(np.isin(source.class_names, normals))
+    contents = source.contents_of(source_rows), target.contents
+    groups = _with_copies((source.groups[source_rows], target.groups), contents)
+    known = dict(zip(source_rows.tolist(), contents[0].tolist(), strict=True))
 
-    in_train = np.zeros(len(target), bool)
-    for name in target.classes:
-        rows = np.flatnonzero(target.class_names == name)
-        in_train[rows] = transductive or _train_groups(target.groups[rows], _rng(seed, "split", target.dataset, name))
+    in_train = np.ones(len(target), bool) if transductive else _halves(target, groups[1], seed)
     tested = np.ones(len(target), bool) if transductive else ~in_train
+    if not paired and not transductive:  # the same thing drawn twice is a twin, and twins may not straddle the split
+        source_rows = source_rows[~np.isin(groups[0], groups[1][tested])]
+    source_rows = _rng(seed, "source", normal).permutation(source_rows)
 
     is_normal = np.isin(target.class_names, normals)
-    pool = _rng(seed, "normals", normal).permutation(np.flatnonzero(in_train & is_normal))
-    n_target, n_anomalous = len(pool), round(anomaly_ratio * len(pool))
-    others_pools = [np.flatnonzero(in_train & (target.class_names == name)) for name in chosen]
-    anomalies = _spread(others_pools, _rng(seed, "anomalies", normal))[:n_anomalous]
-    if len(anomalies) < n_anomalous:
-        raise InputError(
-            f"wanted {n_anomalous} anomalies in the unlabelled target, got {len(anomalies)} in {'+'.join(chosen)}; "
-            "lower anomaly_ratio or name more anomaly_classes"
-        )
-    train = np.concatenate([pool[: n_target - n_anomalous], anomalies])
-    train = _rng(seed, "order", normal).permutation(np.sort(train))
-
-    source_rows = np.flatnonzero(np.isin(source.class_names, normals))
-    if not paired and not transductive:  # the same thing drawn twice is a twin, and twins may not straddle the split
-        source_rows = source_rows[~np.isin(source.groups[source_rows], target.groups[tested])]
-    source_rows = _rng(seed, "source", normal).permutation(source_rows)
+    n_anomalous = round(anomaly_ratio * int((in_train & is_normal).sum()))
+    train = _target_train(target, in_train, is_normal, chosen, n_anomalous, seed, normal)
     test = np.flatnonzero(tested)
-    labels = (~is_normal).astype(int)
-    kept = n_target - n_anomalous
-    anomalous = len(test) - is_normal[test].sum()
-    for n, wanted, least in (
-        (len(source_rows), "source pictures", 2),
-        (kept, "target normals in the unlabelled set", 1),
-        (n_target, "target pictures", 2),
-        (is_normal[test].sum(), "test normals", 1),
-        (anomalous, "test anomalies", 1),
-    ):
-        if n < least:
-            raise InputError(f"wanted at least {least} {wanted} for {normal!r}, got {n}; add pictures or lower anomaly_ratio")
+    _check_enough(normal, len(source_rows), is_normal[train], is_normal[test])
 
-    digest, contents = hashlib.sha256(), hashlib.sha256()
-    for domain, rows in ((source, np.sort(source_rows)), (target, train), (target, test)):
-        digest.update("\n".join([domain.dataset, domain.name, *domain.ids[rows], ""]).encode())
-        contents.update("\n".join(name.partition("@")[0] for name in domain.fingerprints[rows]).encode())
-    digest.update(labels[train].tobytes() + labels[test].tobytes())
+    labels = (~is_normal).astype(int)
+    digest = _split_hash(
+        {
+            "source_train": [f"{known[row]} 0" for row in source_rows.tolist()],
+            "target_train": [f"{contents[1][row]} {labels[row]}" for row in train],
+            "target_test": sorted(f"{contents[1][row]} {labels[row]}" for row in test),
+        }
+    )
     return Task(
         View(source, source_rows),
         View(target, train),
@@ -254,8 +228,7 @@ def build_task(
         labels[train],
         labels[test],
         target.ids[test],
-        digest.hexdigest()[:16],
-        contents.hexdigest()[:16],
+        digest,
     )
 
 

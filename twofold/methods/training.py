@@ -194,11 +194,15 @@ def train(
     Eq. 10 with SGD and cosine annealing. Deviations: length counts steps, the paper's epochs mean one step on its
     smallest classes.
 
+    >>> class Ones(list):
+    ...     in_memory = True
+    ...     def batch(self, rows):
+    ...         return torch.ones(len(rows), 1)
     >>> line = nn.Linear(1, 1)
-    >>> pictures = type("Rows", (), {"in_memory": True, "__len__": lambda _: 4, "batch": lambda _, rows: torch.ones(len(rows), 1)})()
     >>> def step(batch):
     ...     yield "line", {"square": (line(batch.source) ** 2).mean()}
-    >>> losses = train(step, {"line": line}, pictures, None, Recipe(steps=20, batch_size=2, learning_rate=0.05))["square"]
+    >>> recipe = Recipe(steps=20, batch_size=2, learning_rate=0.05)
+    >>> losses = train(step, {"line": line}, Ones("four"), None, recipe)["square"]
     >>> len(losses), bool(losses[-1] < losses[0])
     (20, True)
     """

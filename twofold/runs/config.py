@@ -46,7 +46,7 @@ class TaskConfig:
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """One run, every field resolved; build it with ``configure``. What the run does not read is None, or as its class has it."""
+    """One run, every field resolved; build it with ``configure``. What a run does not read is None, or as its class has it."""
 
     task: TaskConfig
     method: str

@@ -1,4 +1,4 @@
-"""What differs by preset and data set, and what each pair of domains may be used for; a method's defaults stand at its fields."""
+"""What differs by preset and data set, and what each pair of domains may be used for; defaults stand at their fields."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 from torch import nn
 
-from twofold.data.domains import square
 from twofold.errors import InputError
 from twofold.networks.backbones import load_backbone, load_encoder
 from twofold.networks.weights import resolve_weights
@@ -66,6 +65,22 @@ def test_a_frozen_stem_gets_no_gradient_and_the_tail_gets_all():
     assert not any(p.requires_grad for p in stem)
     assert all(p.grad is None for p in stem)
     assert all(p.requires_grad and p.grad is not None for p in backbone.tail.parameters())
+
+
+@pytest.mark.parametrize("frozen_stages", [0, 3])
+def test_a_backbone_moves_as_a_whole_and_takes_pictures_from_anywhere(frozen_stages):
+    backbone = load_backbone(LITE0, resolve_weights(LITE0, "random"), 64, frozen_stages)
+    assert backbone.device == torch.device("cpu")
+    backbone.to("meta")
+    assert backbone.device == torch.device("meta")
+    assert backbone(pictures()).device == torch.device("meta")
+
+
+def test_what_is_stored_of_a_backbone_is_its_network_and_nothing_else():
+    whole = timm.create_model("resnet18", num_classes=0)
+    for frozen_stages in (0, 2):
+        state = load_backbone("resnet18", resolve_weights("resnet18", "random"), 64, frozen_stages).state_dict()
+        assert len(state) == len(whole.state_dict())
 
 
 def test_without_a_frozen_stage_the_first_layer_learns():
@@ -125,10 +140,10 @@ class TestPretrained:
         [("flower.jpg", {985}), ("china.jpg", {698, 663, 442})],  # daisy; palace, monastery, bell cote
     )
     def test_lite0_sees_what_a_photograph_shows(self, classifier, photograph, wanted):
-        picture = square(Image.fromarray(load_sample_image(photograph)), 224)
+        picture = Image.fromarray(load_sample_image(photograph)).resize((224, 224), Image.Resampling.BICUBIC)
         backbone = load_backbone(LITE0, resolve_weights(LITE0), 224, frozen_stages=3)
         with torch.no_grad():
-            logits = classifier.classifier(backbone(torch.tensor(picture)[None]))
+            logits = classifier.classifier(backbone(torch.from_numpy(np.array(picture).transpose(2, 0, 1))[None]))
         best = logits[0].topk(5).indices.tolist()
         assert best[0] in wanted
         assert wanted <= set(best)
@@ -192,6 +207,16 @@ class TestSavedByHand:
         assert expected.shape == (2, 512)
         assert expected[0].sub(expected[1]).abs().max() > 0.01
         torch.testing.assert_close(encoder(images), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_clip_model_wants_the_middle_square_where_its_preset_does_and_all_others_the_whole_picture(tmp_path, monkeypatch):
+    found = {}
+    for name in ("ViT-B-32-quickgelu/openai", "ViT-B-16-SigLIP/webli"):
+        monkeypatch.setattr(open_clip, "create_model", lambda *_, **__: nn.ModuleDict({"visual": nn.Linear(2, 2)}))
+        found[name] = load_encoder(f"open_clip:{name}", resolve_weights(f"open_clip:{name}", "random"), 224)
+    found["resnet18"] = load_encoder("resnet18", resolve_weights("resnet18", "random"), 32)
+    assert [extractor.center_crop for extractor in found.values()] == [True, False, False]
+    assert [extractor.key.endswith(":center crop") for extractor in found.values()] == [True, False, False]
 
 
 class TestRefused:

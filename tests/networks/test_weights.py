@@ -65,6 +65,25 @@ def test_a_file_that_changes_gets_another_key(tmp_path):
     assert resolve_weights("resnet18", str(path)).key != before
 
 
+def test_a_file_exchanged_for_one_of_equal_size_and_time_gets_another_key(tmp_path):
+    path = tmp_path / "a.safetensors"
+    for way in ("written over", "renamed over"):
+        save_file(STATE, path)
+        os.utime(path, (0, 0))
+        before = resolve_weights("resnet18", str(path)).key
+        time.sleep(0.02)  # a tick of the file system's clock
+        place = path if way == "written over" else tmp_path / "other.safetensors"
+        data = path.read_bytes()
+        with open(place, "r+b" if place.exists() else "wb") as file:
+            file.write(data[:-1] + bytes([data[-1] ^ 1]))
+        os.utime(place, (0, 0))
+        os.replace(place, path)
+        assert path.stat().st_mtime == 0
+        assert len(data) == path.stat().st_size
+        after = resolve_weights("resnet18", str(path)).key
+        assert before != after == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def test_a_local_file_beats_the_wheel(tmp_path):
     path = tmp_path / "a.safetensors"
     save_file(STATE, path)

@@ -23,6 +23,8 @@ class Extractor:
     network : images (n, 3, h, w) -> (n, ...).
     size_px : side of the pictures it wants.
     mean, std : of its normalisation, per colour, on [0, 1].
+    center_crop : whether it wants the middle square of a picture, as the presets of CLIP models ask for; all others see
+        the whole picture, resized to a square.
     """
 
     key: str
@@ -30,15 +32,16 @@ class Extractor:
     size_px: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    center_crop: bool = False
 
     @property
     def device(self) -> torch.device:
-        """Where the network lives."""
-        return next(self.network.parameters()).device
+        """Where the network lives; one without parameters is taken to live on the CPU."""
+        return next((parameter.device for parameter in self.network.parameters()), torch.device("cpu"))
 
-    def prepare(self, pictures: Tensor) -> Tensor:
-        """uint8 (n, 3, h, w) -> normalised float images on the network's device, channels last."""
-        images = pictures.to(self.device, memory_format=torch.channels_last).float().div_(255)
+    def prepare(self, pictures: Tensor, device: torch.device | None = None) -> Tensor:
+        """uint8 (n, 3, h, w) -> normalised float images on the network's device unless told another, channels last."""
+        images = pictures.to(device or self.device, memory_format=torch.channels_last).float().div_(255)
         return (images - images.new_tensor(self.mean).view(3, 1, 1)) / images.new_tensor(self.std).view(3, 1, 1)
 
     @torch.no_grad()
@@ -64,25 +67,19 @@ class Backbone(nn.Module):
     @property
     def has_stem(self) -> bool:
         """Whether any stage is frozen."""
-        return len(self.stem_network) > 1
+        return len(self.stem_network) > 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where both parts live."""
+        return next(self.parameters()).device
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Features (n, d) of stem features (float) or of pictures (uint8)."""
         if inputs.dtype == torch.uint8:
             with torch.no_grad():
-                inputs = self.stem_network(self.stem.prepare(inputs))
+                inputs = self.stem_network(self.stem.prepare(inputs, self.device))
         return self.tail(inputs)
-
-
-class _Anchor(nn.Module):
-    """Identity with one parameter, so that an empty stem knows its device."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.anchor = nn.Parameter(torch.zeros(()), requires_grad=False)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return inputs
 
 
 def _stages(model: nn.Module) -> list[nn.Module]:
@@ -176,7 +173,7 @@ def load_backbone(name: str, weights: Weights, size_px: int, frozen_stages: int 
             f"wanted frozen_stages from 0 to {len(stages) - 1} for {name}, got {frozen_stages}; "
             "at least the last stage has to learn"
         )
-    stem = nn.Sequential(_Anchor(), *stages[:frozen_stages]).requires_grad_(False).eval()
+    stem = nn.Sequential(*stages[:frozen_stages]).requires_grad_(False).eval()
     tail = nn.Sequential(*stages[frozen_stages:]).to(memory_format=torch.channels_last)
     key = f"{name}:stem{frozen_stages}:{weights.key}:{size_px}px"
     stem = Extractor(key, stem.to(memory_format=torch.channels_last), size_px, mean, std)
@@ -206,7 +203,7 @@ def load_encoder(name: str, weights: Weights, size_px: int, seed: int = 0) -> Ex
 
     Returns
     -------
-    Extractor of features (n, d), not normalised.
+    Extractor of features (n, d), not normalised. A CLIP model asks for a centre crop where its own preset does.
 
     Raises
     ------
@@ -215,12 +212,13 @@ def load_encoder(name: str, weights: Weights, size_px: int, seed: int = 0) -> Ex
     clip = split_open_clip(name)
     if clip is None:
         model, mean, std = _timm_model(name, weights, size_px, seed)
-        network = model
+        network, center_crop = model, False
     else:
-        model, mean, std = _clip_model(clip, weights, size_px, seed)
+        model, mean, std, center_crop = _clip_model(clip, weights, size_px, seed)
         network = _ClipImages(model)
     network = network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
-    return Extractor(f"{name}:features:{weights.key}:{size_px}px", network, size_px, mean, std)
+    key = f"{name}:features:{weights.key}:{size_px}px" + (":center crop" if center_crop else "")
+    return Extractor(key, network, size_px, mean, std, center_crop)
 
 
 class _Layers(nn.Module):
@@ -269,7 +267,8 @@ def load_layers(
     return layers, (total - width, width)
 
 
-def _clip_model(clip: tuple[str, str], weights: Weights, size_px: int, seed: int) -> tuple[nn.Module, tuple, tuple]:
+def _clip_model(clip: tuple[str, str], weights: Weights, size_px: int, seed: int) -> tuple[nn.Module, tuple, tuple, bool]:
+    """open_clip model with its mean and std, and whether its preset wants a picture's middle square."""
     import open_clip
 
     architecture, tag = clip
@@ -289,4 +288,5 @@ def _clip_model(clip: tuple[str, str], weights: Weights, size_px: int, seed: int
     cfg = open_clip.get_pretrained_cfg(architecture, tag) or {}
     mean = cfg.get("mean") or open_clip.OPENAI_DATASET_MEAN
     std = cfg.get("std") or open_clip.OPENAI_DATASET_STD
-    return model, tuple(mean), tuple(std)
+    center_crop = cfg.get("resize_mode", "shortest") == "shortest"  # open_clip's own default
+    return model, tuple(mean), tuple(std), center_crop

@@ -4,94 +4,251 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
-import uuid
-from collections.abc import Sequence
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
 
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from twofold.data.domains import Domain
+from twofold.compute import cores, keep_memory, single_thread
+from twofold.data.reading import READING_VERSION
+from twofold.errors import InputError
+from twofold.files import whole
 from twofold.networks.backbones import Extractor
+
+if TYPE_CHECKING:
+    from twofold.data.domains import View
 
 __all__ = ["EmbeddingCache"]
 
-SHARD = 4096
 BATCH = 64  # constant: a picture's features may not depend on how many others are encoded with it
+SHARD = 4 * BATCH  # what a kill can cost
+WORKERS = 2  # more have to be asked for: each holds the activations of a batch
+SILENCE_S = 5.0  # whoever waits longer is told for whom
+HUNG_S = 120.0  # whoever holds the lock shows a sign of life with every batch
+
+_SHARD_NAME = re.compile(r"[0-9a-f]{20}\.safetensors")
+_KEYS: dict[str, tuple[str, ...]] = {}  # of every shard seen by this process: a shard's name is the hash of its keys
+
+
+@cache
+def _say(text: str) -> None:
+    """One line on stderr, unless a program that uses us handles its logs; the same line once a process."""
+    logging.getLogger(__name__).warning(text)
+
+
+def _reason(error: Exception) -> str:
+    cause = error.__cause__ or error
+    return getattr(cause, "strerror", None) or " ".join(str(cause).split())[:200] or type(cause).__name__
 
 
 class EmbeddingCache:
-    """Rows of features on disk, one per (extractor, picture, preprocessing), safely shared by parallel runs.
+    """Rows of features on disk, one per picture and extractor, safely shared by parallel runs.
 
-    Each call that meets new pictures adds one immutable shard; shards are written aside and renamed, and a lock per
-    extractor and domain keeps two processes from encoding the same pictures.
+    A picture is its content: wherever it lies and whatever it is called, it is encoded once by each extractor, on each
+    kind of device, for each version of the reading. Immutable shards of 256 pictures are written whole while the encoding
+    goes on; what is broken among them, foreign or unreadable is as good as absent. Where nothing can be kept, for want of
+    room or permission, features are computed all the same, which one line on stderr says.
 
     Parameters
     ----------
     folder : where shards live; by default ``$TWOFOLD_CACHE`` or ``~/.cache/twofold``.
+    workers : threads that decode and encode, each on a batch and a core of its own; by default two where there are two
+        cores. Features are bit for bit the same for any number. On an accelerator they take turns, so that one decodes
+        while the other computes.
 
     Attributes
     ----------
     encoded : pictures that went through a network so far, 0 when everything was found.
     """
 
-    def __init__(self, folder: str | Path | None = None) -> None:
-        default = os.environ.get("TWOFOLD_CACHE") or Path.home() / ".cache" / "twofold"
-        self.folder = Path(folder or default).expanduser()
+    def __init__(self, folder: str | Path | None = None, workers: int | None = None) -> None:
+        try:
+            default = os.environ.get("TWOFOLD_CACHE") or Path.home() / ".cache" / "twofold"
+            self.folder = Path(folder or default).expanduser()
+        except RuntimeError:  # no home
+            self.folder = Path(os.devnull)
+        self.workers = workers or min(WORKERS, cores())
         self.encoded = 0
 
-    def embed(self, extractor: Extractor, domain: Domain, indices: Sequence[int]) -> Tensor:
-        """Features (n, ...) float32 of the pictures at ``indices``, in that order."""
-        wanted = [f"{domain.fingerprints[i]}:{domain.ids[i]}" for i in indices]
-        place = f"{extractor.key}|{extractor.device.type}|{domain.dataset}|{domain.name}"
-        folder = self.folder / hashlib.sha256(place.encode()).hexdigest()[:20]
-        found = self._read(folder, set(wanted))
-        if any(key not in found for key in wanted):
-            folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(folder / "lock"):
-                found = self._read(folder, set(wanted))  # another process may have been faster
-                rows = {key: i for i, key in zip(indices, wanted, strict=True) if key not in found}
-                for start in range(0, len(rows), SHARD):  # what is done stays done when a long encoding is stopped
-                    keys = list(rows)[start : start + SHARD]
-                    values = self._encode(extractor, domain, [rows[key] for key in keys])
-                    self._write(folder, keys, values)
-                    found.update(zip(keys, values, strict=True))
+    def embed(self, extractor: Extractor, view: View) -> Tensor:
+        """Features (n, ...) float32 of the pictures of a view, in its order.
+
+        Raises
+        ------
+        InputError : a picture cannot be read; the features of those before it are kept.
+        """
+        wanted = [str(content) for content in view.contents]
+        shelf = _Shelf(self.folder, extractor)
+        found = shelf.read(set(wanted))
+        if not found.keys() >= set(wanted):
+            keep_memory()
+            with shelf.turn() as sign_of_life:
+                found |= shelf.read(set(wanted) - found.keys())  # another process may have been faster
+                missing = {key: row for row, key in enumerate(wanted) if key not in found}
+                found |= self._encode(extractor, view, missing, shelf, sign_of_life)
         return torch.stack([found[key] for key in wanted])
 
-    def _encode(self, extractor: Extractor, domain: Domain, indices: list[int]) -> Tensor:
-        values = []
-        for start in range(0, len(indices), BATCH):
-            pictures = domain.images(indices[start : start + BATCH], extractor.size_px)
+    def _encode(
+        self, extractor: Extractor, view: View, rows: dict[str, int], shelf: _Shelf, sign_of_life: Callable[[], None]
+    ) -> dict[str, Tensor]:
+        """Encode the pictures of the keys; a shard goes to the shelf as soon as it is full."""
+        turns = nullcontext() if extractor.device.type == "cpu" else Lock()  # an accelerator gains nothing from two
+        batches = [list(rows)[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+
+        def features(keys: list[str]) -> Tensor:
+            pictures = view.images([rows[key] for key in keys], extractor.size_px, center_crop=extractor.center_crop)
             n = len(pictures)
             pictures = torch.cat([pictures, pictures[-1:].expand(BATCH - n, -1, -1, -1)])
-            values.append(extractor(pictures)[:n])
-        self.encoded += len(indices)
-        return torch.cat(values)
+            with turns:
+                return extractor(pictures)[:n]
 
-    @staticmethod
-    def _read(folder: Path, wanted: set[str]) -> dict[str, Tensor]:
-        found = {}
-        for path in sorted(folder.glob("*.safetensors")):
+        found: dict[str, Tensor] = {}
+        pending: dict[str, Tensor] = {}
+        with single_thread():
+            pool = ThreadPoolExecutor(self.workers, initializer=torch.set_num_threads, initargs=(1,))
             try:
-                with safe_open(path, framework="pt") as shard:
-                    keys = json.loads(shard.metadata()["keys"])
-                    if not wanted.isdisjoint(keys):
-                        values = shard.get_tensor("values")
-                        found.update((key, values[row]) for row, key in enumerate(keys) if key in wanted)
-            except SafetensorError:  # cut short by a full disk or a crash: as good as absent
-                path.unlink(missing_ok=True)
+                for keys, values in zip(batches, pool.map(features, batches), strict=True):
+                    self.encoded += len(keys)
+                    pending.update(zip(keys, values, strict=True))
+                    if len(pending) >= SHARD:
+                        shelf.write(pending)
+                        found, pending = found | pending, {}
+                    sign_of_life()
+            finally:  # what is done stays done when a picture is broken or a person stops it
+                pool.shutdown(cancel_futures=True)
+                if pending:
+                    shelf.write(pending)
+        return found | pending
+
+
+class _Shelf:
+    """The shards of one extractor: a name is the hash of a shard's keys, and a hash over everything stands inside."""
+
+    def __init__(self, folder: Path, extractor: Extractor) -> None:
+        self.place = f"{extractor.key}|{extractor.device.type}|reading {READING_VERSION}"
+        self.cache, self.folder = folder, folder / hashlib.sha256(self.place.encode()).hexdigest()[:20]
+
+    def read(self, wanted: set[str]) -> dict[str, Tensor]:
+        """Rows of the wanted keys, as far as they are here; only shards that hold any of them are read."""
+        found: dict[str, Tensor] = {}
+        for path in self._shards() if wanted else []:
+            try:
+                keys = _KEYS.get(path.stem) or self._keys(path)
+                if not wanted.isdisjoint(keys):
+                    values = self._values(path, keys)
+                    found.update((key, values[row]) for row, key in enumerate(keys) if key in wanted)
+                _KEYS[path.stem] = keys
+            except OSError:
+                continue  # another user's, or removed meanwhile
+            except (SafetensorError, ValueError, TypeError, KeyError, RecursionError):
+                _KEYS.pop(path.stem, None)
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)  # cut short by a crash, damaged, or none of ours
         return found
 
-    @staticmethod
-    def _write(folder: Path, keys: list[str], values: Tensor) -> None:
-        name = hashlib.sha256("".join(keys).encode()).hexdigest()[:20]
-        aside = folder / f"{name}.{uuid.uuid4().hex}.part"
+    def write(self, rows: dict[str, Tensor]) -> None:
+        """Keep rows in a shard, where that can be done."""
+        keys, values = tuple(rows), torch.stack(list(rows.values()))
+        if not values.isfinite().all():
+            return
         try:
-            save_file({"values": values.contiguous()}, aside, metadata={"keys": json.dumps(keys)})
-            os.replace(aside, folder / f"{name}.safetensors")
+            with whole(self.folder / f"{_name(keys)}.safetensors") as aside:
+                save_file({"values": values}, aside, {"keys": json.dumps(keys), "sha256": self._digest(keys, values)})
+        except InputError as error:
+            self._not_kept(error)
+
+    @contextmanager
+    def turn(self) -> Iterator[Callable[[], None]]:
+        """Encode while others wait, who then find it done; yields what to call as a sign of life.
+
+        A lock that cannot be had, or whose holder hangs, is done without: the work is double then, the features are equal.
+        """
+        lock, holder, held = FileLock(self.folder / "lock"), self.folder / "holder", False
+
+        def sign_of_life() -> None:
+            with suppress(OSError):  # those who wait go on at last
+                os.utime(holder)
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            held = self._wait(lock, holder)
+            if held:
+                holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", "utf-8")
+        except (OSError, ValueError, NotImplementedError) as error:  # NotImplementedError: a file system without locks
+            self._not_kept(error)
+        try:
+            yield sign_of_life if held else lambda: None
         finally:
-            aside.unlink(missing_ok=True)
+            if held:
+                lock.release()
+
+    @staticmethod
+    def _wait(lock: FileLock, holder: Path) -> bool:
+        """Wait for the lock, aloud after a while; False when its holder has shown no sign of life for long."""
+        start = since = time.monotonic()
+        seen = None
+        while True:
+            try:
+                lock.acquire(timeout=min(1.0, SILENCE_S))
+                return True
+            except Timeout:
+                now = time.monotonic()
+            try:
+                who, sign = " ".join(holder.read_text("utf-8", "replace").split())[:100], holder.stat().st_mtime_ns
+            except OSError:
+                who, sign = "another process", None
+            if sign != seen:
+                seen, since = sign, now
+            if now - start >= SILENCE_S:
+                _say(f"waiting for {who}, which encodes with the same network; {HUNG_S:.0f} s without a sign of life end it")
+            if now - since >= HUNG_S:
+                _say(f"waited {HUNG_S:.0f} s without a sign of life from {who}; going on without it ({lock.lock_file})")
+                return False
+
+    def _shards(self) -> list[Path]:
+        try:
+            with os.scandir(self.folder) as entries:
+                return sorted(Path(e.path) for e in entries if _SHARD_NAME.fullmatch(e.name) and e.is_file())
+        except (OSError, ValueError):
+            return []
+
+    @staticmethod
+    def _keys(path: Path) -> tuple[str, ...]:
+        with safe_open(path, framework="pt") as shard:
+            keys = tuple(json.loads((shard.metadata() or {})["keys"]))
+        if _name(keys) != path.stem:
+            raise ValueError("another shard's keys")
+        return keys
+
+    def _values(self, path: Path, keys: tuple[str, ...]) -> Tensor:
+        with safe_open(path, framework="pt") as shard:
+            values, digest = shard.get_tensor("values"), (shard.metadata() or {})["sha256"]
+        if digest != self._digest(keys, values):
+            raise ValueError("not as it was written")
+        return values
+
+    def _digest(self, keys: tuple[str, ...], values: Tensor) -> str:
+        digest = hashlib.sha256(json.dumps([self.place, keys, str(values.dtype), list(values.shape)]).encode())
+        digest.update(values.contiguous().numpy())
+        return digest.hexdigest()
+
+    def _not_kept(self, error: Exception) -> None:
+        _say(f"features are computed without being kept in {self.cache}: {_reason(error)}; set TWOFOLD_CACHE to another folder")
+
+
+def _name(keys: tuple[str, ...]) -> str:
+    return hashlib.sha256(json.dumps(keys).encode()).hexdigest()[:20]

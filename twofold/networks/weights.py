@@ -77,7 +77,8 @@ def split_open_clip(model: str) -> tuple[str, str] | None:
 
 
 @cache
-def _sha256(path: str, size: int, mtime_ns: int) -> str:
+def _sha256(path: str, size: int, mtime_ns: int, inode: int, ctime_ns: int) -> str:
+    """SHA-256 of a file; whatever stands beside its path changes with the bytes, even where size and time are kept."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
@@ -87,7 +88,8 @@ def _sha256(path: str, size: int, mtime_ns: int) -> str:
 
 def _of_file(model: str, origin: str, path: Path) -> Weights:
     status = path.stat()
-    return Weights(model, origin, path, _sha256(str(path), status.st_size, status.st_mtime_ns))
+    digest = _sha256(str(path), status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+    return Weights(model, origin, path, digest)
 
 
 def _wheel_file(model: str) -> Path | None:

@@ -13,7 +13,7 @@ import torch
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from twofold.compute import pick_device
+from twofold.compute import cores, pick_device
 from twofold.data import load_pair
 from twofold.errors import InputError
 from twofold.networks.cache import EmbeddingCache
@@ -85,6 +85,7 @@ def run_one(
     save_weights: bool = False,
     progress: bool = False,
     log: Callable[[str], None] = lambda line: None,
+    workers: int | None = None,
 ) -> dict[str, Any]:
     """Do a run, or hand on its stored result; an error of the input is raised, any other becomes the result.
 
@@ -95,7 +96,8 @@ def run_one(
     root : of folder data sets.
     device : auto, cpu, cuda, mps.
     save_weights : keep the trained weights too.
-    progress, log : as in ``experiments.run``.
+    progress, log : as in ``run.run``.
+    workers : threads that encode pictures; by default two where there are two cores.
 
     Returns
     -------
@@ -110,7 +112,7 @@ def run_one(
         return stored
     store.check_writable()
     try:
-        result, finished = run(prepared, EmbeddingCache(), progress, log)
+        result, finished = run(prepared, EmbeddingCache(workers=workers), progress, log)
     except InputError:
         raise
     except Exception as error:  # a failed run is a row with its error, and the sweep goes on
@@ -118,9 +120,9 @@ def run_one(
     return store.save(result, prepared, finished, save_weights)
 
 
-def _row(config: RunConfig, out: str, root: str | None, device: str, save_weights: bool) -> dict[str, Any]:
+def _row(config: RunConfig, out: str, root: str | None, device: str, save_weights: bool, workers: int) -> dict[str, Any]:
     try:
-        return run_one(config, out, root, device, save_weights)
+        return run_one(config, out, root, device, save_weights, workers=workers)
     except InputError as error:  # met inside the run, such as a broken picture: the input was checked before
         return RunStore(out).save(failed(config, error, prepare(config, root, device).config_hash))
 
@@ -158,7 +160,11 @@ def sweep(
     Results in the order of ``configs``; a failed one has ``error`` set.
     """
     devices = _devices(device, jobs)
-    calls = (delayed(_row)(config, str(out), root, devices[i % len(devices)], save_weights) for i, config in enumerate(configs))
+    workers = max(1, cores() // jobs)  # the processes share the cores
+    calls = (
+        delayed(_row)(config, str(out), root, devices[i % len(devices)], save_weights, workers)
+        for i, config in enumerate(configs)
+    )
     results: list[dict[str, Any]] = []
     finished = iter(Parallel(n_jobs=jobs, return_as="generator")(calls))
     for config in configs:

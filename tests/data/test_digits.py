@@ -1,7 +1,5 @@
 """Three domains of digits that pip alone brings."""
 
-import hashlib
-
 import numpy as np
 import pytest
 
@@ -56,17 +54,16 @@ def test_a_second_rendering_gives_the_same_pixels():
 def test_glyphs_are_jittered_never_cut_off_and_never_repeated():
     domain = load_digits_domain("type")
     pixels = domain.pictures.array
-    assert len(np.unique(domain.fingerprints)) == len(domain)
+    assert len(np.unique(domain.contents)) == len(domain)
     assert (pixels.reshape(len(pixels), -1).max(axis=1) > 200).all()
     border = np.concatenate([pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]], axis=1)
     assert (border.max(axis=1) < 128).mean() > 0.95
 
 
 @pytest.mark.parametrize("name", DIGITS_DOMAINS)
-def test_fingerprints_are_those_of_the_pixels(name):
+def test_no_two_digits_have_one_content(name):
     domain = load_digits_domain(name)
-    for i in (0, len(domain) // 2, len(domain) - 1):
-        assert domain.fingerprints[i] == hashlib.sha256(domain.pictures.array[i].tobytes()).hexdigest()[:16]
+    assert len(set(domain.contents)) == len(domain)
 
 
 def test_a_digit_of_one_domain_looks_most_like_the_same_digit_of_another():

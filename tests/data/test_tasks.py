@@ -5,23 +5,26 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from twofold.data import load_pair
 from twofold.data.digits import load_digits_domain
 from twofold.data.domains import ArrayPictures, Domain
 from twofold.data.emoji import load_emoji_domain
 from twofold.data.tasks import build_task
 from twofold.errors import InputError
-from twofold.runs.config import configure
-from twofold.runs.run import prepare
 
 RATIOS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.9)
+
+
+def distinct(n, first=0):
+    """Pictures of which no two are equal."""
+    return ArrayPictures((np.arange(n) + first).astype("<u4").view(np.uint8).reshape(n, 2, 2).copy())
 
 
 def toy(name="toy", counts=None, groups=None, dataset="toys"):
     counts = counts or {"a": 40, "b": 31, "c": 22}
     names = [c for c, n in counts.items() for _ in range(n)]
     ids = [f"{c}/{i}" for c, n in counts.items() for i in range(n)]
-    pictures = ArrayPictures(np.zeros((len(ids), 4, 4), np.uint8))
-    return Domain(dataset, name, pictures, names, ids, ids, groups)
+    return Domain(dataset, name, distinct(len(ids), first=1000 * ord(name[0])), names, ids, groups)
 
 
 def rows(view):
@@ -142,19 +145,105 @@ def test_either_half_gets_the_largest_group():
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_emoji_s_joined_concepts_still_halve_every_class(seed):
+    source, target = load_pair("emoji", "windows", "apple")
+    assert len(set(target.groups)) < len(set(load_emoji_domain("apple").groups)), "look-alikes are joined"
     for normal in ("person", "face", "hand"):
-        task = prepare(configure("emoji", "windows", "apple", normal, seed=seed)).task
+        task = build_task(source, target, normal, seed)
         assert abs(len(task.target_train) - (task.target_test_labels == 0).sum()) <= 1
-        domain = task.target_test._domain
-        assert len(set(domain.groups)) < len(set(load_emoji_domain("apple").groups)), "look-alikes are joined"
-        tested = set(domain.groups[rows(task.target_test)])
-        assert not tested & set(task.source_train._domain.groups[rows(task.source_train)])
+        tested = set(target.groups[rows(task.target_test)])
+        assert not tested & set(target.groups[rows(task.target_train)])
+        assert not tested & set(source.groups[rows(task.source_train)])
 
 
-def test_a_view_knows_its_pictures_in_another_view():
-    task = build_task(toy("s"), toy("t"), "a", transductive=True)
-    own = task.target_test.rows_in(task.target_train)
-    for row, there in enumerate(own):
-        assert there == -1 or rows(task.target_train)[there] == rows(task.target_test)[row]
-    assert (own >= 0).sum() == len(task.target_train)
-    assert build_task(toy("s"), toy("t"), "a").target_test.rows_in(task.target_train) is None
+# --- copies ----------------------------------------------------------------------------------------------------------
+
+
+def with_copies(domain, rows_of_one_picture, of=None):
+    """The domain with some of its pictures replaced by one and the same."""
+    array = domain.pictures.array.copy()
+    array[rows_of_one_picture] = array[rows_of_one_picture[0]] if of is None else of
+    return Domain(domain.dataset, domain.name, ArrayPictures(array), domain.class_names, domain.ids, domain.groups)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("copies", [[0, 7, 21], [3, 45, 80]], ids=["in one class", "across classes"])
+def test_equal_pictures_stay_on_one_side(copies, seed):
+    target = with_copies(toy("t"), copies)
+    task = build_task(toy("s"), target, "a", seed, anomaly_ratio=0.5)
+    assert len({row in set(rows(task.target_test)) for row in copies}) == 1
+    assert not set(task.target_test.contents) & set(task.target_train.contents)
+
+
+def test_copies_fall_on_either_side_by_the_seed():
+    target = with_copies(toy("t"), [3, 45, 80])
+    assert {3 in rows(build_task(toy("s"), target, "a", seed).target_test) for seed in range(8)} == {True, False}
+
+
+def test_a_source_picture_that_is_tested_in_the_target_is_not_trained_on_nor_what_shows_the_same_thing():
+    target = toy("t")
+    tested = rows(build_task(toy("s"), target, "a").target_test)[0]
+    groups = ["twins", "twins", *(f"s{i}" for i in range(91))]
+    source = with_copies(toy("s", groups=groups), [0], of=target.pictures.array[tested])
+    task = build_task(source, target, "a")
+    assert target.contents[tested] in task.target_test.contents
+    assert not {0, 1} & set(rows(task.source_train))
+    assert len(task.source_train) == 38
+    assert {0, 1} <= set(rows(build_task(source, target, "a", transductive=True).source_train))
+
+
+def test_without_copies_no_draw_depends_on_the_contents():
+    first = build_task(toy("s"), toy("t"), "a", anomaly_ratio=0.3)
+    other = toy("t")
+    other = Domain("toys", "t", distinct(93, first=7), other.class_names, other.ids)
+    second = build_task(toy("s"), other, "a", anomaly_ratio=0.3)
+    for one, two in zip(*((t.source_train, t.target_train, t.target_test) for t in (first, second)), strict=True):
+        assert rows(one).tolist() == rows(two).tolist()
+    assert first.split_hash != second.split_hash
+
+
+# --- the hash of a split ---------------------------------------------------------------------------------------------
+
+
+def changed(domain, **columns):
+    return Domain(**{**{f: getattr(domain, f) for f in ("dataset", "name", "pictures", "class_names", "ids")}, **columns})
+
+
+def test_the_hash_knows_pictures_and_labels_and_neither_ids_nor_names():
+    source, target = toy("s"), toy("t")
+    expected = build_task(source, target, "a").split_hash
+    renamed = changed(target, ids=[f"renamed {i}" for i in range(93)], name="elsewhere")
+    assert build_task(changed(source, name="u"), renamed, "a").split_hash == expected
+    for row in range(0, 93, 7):  # every row of the target is tested, trained on, or left over
+        array = target.pictures.array.copy()
+        array[row] += 101
+        task = build_task(source, changed(target, pictures=ArrayPictures(array)), "a")
+        used = row in rows(task.target_train) or row in rows(task.target_test)
+        assert (task.split_hash != expected) == used
+    array = source.pictures.array.copy()
+    array[5] += 101
+    assert build_task(changed(source, pictures=ArrayPictures(array)), target, "a").split_hash != expected
+
+
+def test_pictures_that_change_places_between_training_and_test_change_the_hash():
+    source, target = toy("s"), toy("t")
+    task = build_task(source, target, "a")
+    array = target.pictures.array.copy()
+    one, other = rows(task.target_train)[0], rows(task.target_test)[0]
+    array[[one, other]] = array[[other, one]]
+    assert build_task(source, changed(target, pictures=ArrayPictures(array)), "a").split_hash != task.split_hash
+
+
+def test_the_order_counts_in_training_and_not_in_the_test_set():
+    source, target = toy("s"), toy("t")
+    task = build_task(source, target, "a")
+    for view, labels, counts in (
+        (task.source_train, np.zeros(len(task.source_train)), True),
+        (task.target_train, task.target_train_labels, True),
+        (task.target_test, task.target_test_labels, False),
+    ):
+        domain = source if view is task.source_train else target
+        one, other = rows(view)[labels == 0][:2]
+        array = domain.pictures.array.copy()
+        array[[one, other]] = array[[other, one]]
+        pair = [changed(d, pictures=ArrayPictures(array)) if d is domain else d for d in (source, target)]
+        assert (build_task(*pair, "a").split_hash != task.split_hash) == counts

@@ -117,7 +117,7 @@ class Domain:
                 f"wanted pictures in domain {self.name!r} of {self.dataset!r}, got none; "
                 "put them under <domain>/<class>/*.png or *.jpg"
             )
-        own = [f"{self.dataset}/{self.name}/{i}" for i in self.ids]  # a group of another domain is another group
+        own = [f"{self.dataset}/{self.name}/{row:09}" for row in range(len(self.pictures))]  # sorted as the pictures are
         columns = {
             "class_names": self.class_names,
             "ids": self.ids,

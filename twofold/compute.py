@@ -74,7 +74,8 @@ def keep_memory() -> bool:
     """Have glibc keep freed memory, once for this process; says whether it could, which it cannot elsewhere.
 
     By default every batch gives its activations back to the kernel and faults them in again, page by page: a third of
-    the time of a frozen network on a CPU. What is kept is what the largest batch needed.
+    the time of a frozen network on a CPU. What is kept is what the largest batch needed. A thread that took memory before
+    the call may have a heap of its own, for which it does not hold: call it early.
 
     >>> keep_memory() == keep_memory()
     True

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import torch
 
-from twofold.methods.detectors import single_thread
+from twofold.compute import single_thread
 from twofold.networks.backbones import load_layers
 from twofold.networks.weights import resolve_weights
 from twofold.parts.gaussians import fit_pooled

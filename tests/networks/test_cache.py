@@ -86,7 +86,7 @@ def by_hand(view):
 
 
 def shards(folder):
-    return sorted(folder.glob("*/*.safetensors"))
+    return sorted(folder.glob("*/[!.]*.safetensors"))  # a dot begins what is still being written
 
 
 @pytest.fixture(autouse=True)
@@ -291,6 +291,20 @@ class TestWorkIsKept:
         torch.testing.assert_close(again.embed(extractor(), view), by_hand(view))
         assert again.encoded == 17 * BATCH
 
+    def test_a_picture_exchanged_between_its_hash_and_its_reading_is_never_known_by_the_old_hash(self, tmp_path):
+        class Exchanged(Pictures):
+            def images(self, rows, *args, **kwargs):
+                if SHARD + 3 in rows:
+                    self.array[SHARD + 3] = 7
+                return super().images(rows, *args, **kwargs)
+
+        view, cache = toy(2 * SHARD), EmbeddingCache(tmp_path)
+        with pytest.raises(InputError, match="wanted pictures that stay as they are, got 1 that changed while they were read"):
+            cache.embed(extractor(), Exchanged(view.array.copy()))
+        again = EmbeddingCache(tmp_path)
+        torch.testing.assert_close(again.embed(extractor(), view), by_hand(view))
+        assert again.encoded == 1  # all others were kept
+
     def test_two_processes_at_once_end_with_equal_values_and_share_the_work(self, tmp_path):
         jobs = Parallel(n_jobs=2)(delayed(embed_at_once)(tmp_path, backwards) for backwards in (False, True))
         (first, one), (second, other) = jobs
@@ -430,6 +444,16 @@ class TestNothingStopsIt:
         for _ in range(2):
             torch.testing.assert_close(EmbeddingCache(tmp_path).embed(extractor(), toy()), by_hand(toy()))
 
+    def test_what_a_killed_process_left_half_written_goes_when_it_is_old(self, tmp_path):
+        EmbeddingCache(tmp_path).embed(extractor(), toy())
+        folder = shards(tmp_path)[0].parent
+        old, young = (folder / f".{letter * 32}.safetensors" for letter in "ab")
+        for path in (old, young):
+            path.write_bytes(b"half")
+        os.utime(old, (0, 0))
+        EmbeddingCache(tmp_path).embed(extractor(), toy(seed=1))
+        assert (old.exists(), young.exists()) == (False, True)
+
     def test_files_that_are_no_shards_are_left_alone(self, tmp_path):
         EmbeddingCache(tmp_path).embed(extractor(), toy())
         folder = shards(tmp_path)[0].parent
@@ -475,7 +499,7 @@ class TestNothingStopsIt:
             cache.embed(extractor(), toy(20, seed=1))
         assert cache.encoded == 25
         assert [("No space left on device" in message) for message in caplog.messages] == [True]
-        assert len(list(tmp_path.glob("*/*.safetensors"))) == 1
+        assert len(list(tmp_path.glob("*/*safetensors"))) == 1
 
     def test_features_that_are_not_finite_are_given_but_not_kept(self, tmp_path):
         network = Extractor("nan", Mean(), 8, (0.0,) * 3, (0.0,) * 3)
@@ -535,10 +559,10 @@ class TestAnotherUsersCache:
         shard.chmod(0o600)
         shard.parent.chmod(0o777)  # it could be removed
         (shard.parent / "lock").chmod(0o666)
-        content = shard.read_bytes()
+        content = tensors(shard)
         encoded, _ = self.ask(folder)
         assert encoded == 20
-        assert shard.read_bytes() == content  # written anew, the same: the next user may read it
+        assert torch.equal(tensors(shard), content)  # written anew, the same: the next user may read it
         assert stat.S_IMODE(shard.stat().st_mode) == 0o644
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from twofold.compute import keep_memory
 from twofold.errors import InputError
 from twofold.networks.weights import Weights, split_open_clip
 
@@ -166,6 +167,7 @@ def load_backbone(name: str, weights: Weights, size_px: int, frozen_stages: int 
     >>> tuple(backbone(torch.zeros(2, 3, 32, 32, dtype=torch.uint8)).shape)
     (2, 1280)
     """
+    keep_memory()  # before the first thread of torch's own takes memory
     model, mean, std = _timm_model(name, weights, size_px, seed)
     stages = _stages(model)
     if not 0 <= frozen_stages < len(stages):
@@ -209,6 +211,7 @@ def load_encoder(name: str, weights: Weights, size_px: int, seed: int = 0) -> Ex
     ------
     InputError : unknown name, weights that do not fit, or a size the model cannot take.
     """
+    keep_memory()
     clip = split_open_clip(name)
     if clip is None:
         model, mean, std = _timm_model(name, weights, size_px, seed)

@@ -39,6 +39,7 @@ SHARD = 4 * BATCH  # what a kill can cost
 WORKERS = 2  # more have to be asked for: each holds the activations of a batch
 SILENCE_S = 5.0  # whoever waits longer is told for whom
 HUNG_S = 120.0  # whoever holds the lock shows a sign of life with every batch
+LEFT_S = 3600.0  # nothing takes so long to write
 
 _SHARD_NAME = re.compile(r"[0-9a-f]{20}\.safetensors")
 _KEYS: dict[str, tuple[str, ...]] = {}  # of every shard seen by this process: a shard's name is the hash of its keys
@@ -89,7 +90,7 @@ class EmbeddingCache:
 
         Raises
         ------
-        InputError : a picture cannot be read; the features of those before it are kept.
+        InputError : a picture cannot be read, or changes meanwhile; the features of those before it are kept.
         """
         wanted = [str(content) for content in view.contents]
         shelf = _Shelf(self.folder, extractor)
@@ -116,6 +117,16 @@ class EmbeddingCache:
             with turns:
                 return extractor(pictures)[:n]
 
+        def keep(pending: dict[str, Tensor]) -> None:
+            now = view.subset([rows[key] for key in pending]).contents
+            same = {key: value for (key, value), content in zip(pending.items(), now, strict=True) if key == content}
+            shelf.write(same)
+            if len(same) < len(pending):  # what was encoded is not what was hashed
+                raise InputError(
+                    f"wanted pictures that stay as they are, got {len(pending) - len(same)} that changed while they were read; "
+                    "run it again when nothing writes to them"
+                )
+
         found: dict[str, Tensor] = {}
         pending: dict[str, Tensor] = {}
         with single_thread():
@@ -124,15 +135,18 @@ class EmbeddingCache:
                 for keys, values in zip(batches, pool.map(features, batches), strict=True):
                     self.encoded += len(keys)
                     pending.update(zip(keys, values, strict=True))
-                    if len(pending) >= SHARD:
-                        shelf.write(pending)
-                        found, pending = found | pending, {}
                     sign_of_life()
-            finally:  # what is done stays done when a picture is broken or a person stops it
+                    if len(pending) >= SHARD or keys is batches[-1]:
+                        keep(pending)
+                        found, pending = found | pending, {}
+            except BaseException:  # what is done stays done when a picture is broken or a person stops it
+                pool.shutdown(wait=False, cancel_futures=True)
+                with suppress(InputError):
+                    keep(pending)
+                raise
+            finally:
                 pool.shutdown(cancel_futures=True)
-                if pending:
-                    shelf.write(pending)
-        return found | pending
+        return found
 
 
 class _Shelf:
@@ -162,9 +176,9 @@ class _Shelf:
 
     def write(self, rows: dict[str, Tensor]) -> None:
         """Keep rows in a shard, where that can be done."""
-        keys, values = tuple(rows), torch.stack(list(rows.values()))
-        if not values.isfinite().all():
+        if not rows or not all(value.isfinite().all() for value in rows.values()):
             return
+        keys, values = tuple(rows), torch.stack(list(rows.values()))
         try:
             with whole(self.folder / f"{_name(keys)}.safetensors") as aside:
                 save_file({"values": values}, aside, {"keys": json.dumps(keys), "sha256": self._digest(keys, values)})
@@ -188,6 +202,7 @@ class _Shelf:
             held = self._wait(lock, holder)
             if held:
                 holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", "utf-8")
+                self._tidy()
         except (OSError, ValueError, NotImplementedError) as error:  # NotImplementedError: a file system without locks
             self._not_kept(error)
         try:
@@ -218,6 +233,13 @@ class _Shelf:
             if now - since >= HUNG_S:
                 _say(f"waited {HUNG_S:.0f} s without a sign of life from {who}; going on without it ({lock.lock_file})")
                 return False
+
+    def _tidy(self) -> None:
+        """Remove what a killed process left half written."""
+        for aside in self.folder.glob(".*.safetensors"):
+            with suppress(OSError):
+                if time.time() - aside.stat().st_mtime > LEFT_S:
+                    aside.unlink()
 
     def _shards(self) -> list[Path]:
         try:

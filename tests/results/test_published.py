@@ -1,13 +1,22 @@
 """The printed tables hold together where they should, differ where they are known to, and their claims meet made runs."""
 
 import pytest
+from made import result
 
-from twofold.data.folders import FOLDER_DATASETS
+from twofold.data.public import FOLDER_DATASETS
 from twofold.errors import InputError
-from twofold.results.published import BLOCKS, FOLDER, TABLES, _name, check_claims, claims, disagreements, published, recomputed
+from twofold.results.published import (
+    BLOCKS,
+    FOLDER,
+    TABLES,
+    _run_name,
+    check_claims,
+    claims,
+    disagreements,
+    published,
+    recomputed,
+)
 from twofold.results.statistics import as_frame
-from twofold.runs.config import configure
-from twofold.runs.run import _empty
 
 ROWS = {"table1": 352, "table2": 65, "table3": 104, "table4": 4, "table5": 25, "table6": 2, "table7": 20, "table8": 12}
 
@@ -21,7 +30,7 @@ def value(table, block, method, normal="mean", column="auroc"):
 @pytest.mark.parametrize("table", TABLES)
 def test_every_table_has_one_schema_and_each_number_once(table):
     rows = published(table)
-    assert list(rows.columns) == "table block method normal auroc std std_kind gain over note".split()
+    assert list(rows.columns) == "table block method base changed normal auroc std std_kind gain over note".split()
     assert len(rows) == ROWS[table]
     assert set(rows["table"]) == {table}
     assert set(rows["block"]) <= set(BLOCKS)
@@ -123,19 +132,34 @@ def test_a_gain_in_the_text_is_the_difference_of_the_means_where_both_are_printe
     assert value("table6", "CAD->Real", "twofold", column="gain") == 12.7 == round(75.54 - 62.84, 2)
 
 
+RUN = {"dataset": "digits", "source": "type", "target": "optdigits", "normal": "3", "preset": "embedded"}
+
+
 def test_claims_name_only_what_can_be_built():
     found = claims()
     assert set(found["table"]) == {*TABLES, "figure4", "figure5"}
     for claim in found.itertuples():
-        for name, ratio in ((claim.better, claim.better_ratio), (claim.worse, claim.worse_ratio)):
-            assert _name(name, "digits", "embedded").split("[")[0] == name.split("[")[0]
+        sides = ((claim.better_base, claim.better_changed, claim.better_ratio),)
+        sides += ((claim.worse_base, claim.worse_changed, claim.worse_ratio),)
+        for base, changed, ratio in sides:
+            assert _run_name(base, changed, RUN, {}) in (base, f"{base}[{changed}]")
             assert 0 < ratio < 1
         assert (claim.better, claim.better_ratio) != (claim.worse, claim.worse_ratio)
 
 
+def test_a_method_s_name_is_its_base_with_what_is_changed():
+    row = claims("table6").iloc[1]
+    assert row[["better", "better_base", "better_changed"]].tolist() == ["twofold[one_class=msc]", "twofold", "one_class=msc"]
+    rows = published("table5").query("changed == 'selection=gmm'")
+    assert set(rows["method"]) == {"twofold[selection=gmm]"}
+    assert set(rows["base"]) == {"twofold"}
+
+
 def test_a_name_leaves_out_what_the_preset_says_already():
-    assert _name("twofold[n_clusters=10]", "visda2017", "paper") == "twofold"
-    assert _name("twofold[n_clusters=10]", "digits", "embedded") == "twofold[n_clusters=10]"
+    office = {"dataset": "visda2017", "source": "synthetic", "target": "real", "normal": "car", "preset": "paper"}
+    assert _run_name("twofold", "n_clusters=10", office, {}) == "twofold"
+    assert _run_name("twofold", "n_clusters=10", RUN, {}) == "twofold[n_clusters=10]"
+    assert _run_name("twofold", "", RUN, {"learning_rate": 0.5}) == "twofold[learning_rate=0.5]"
 
 
 @pytest.mark.parametrize("ask", [published, claims, lambda table: check_claims(as_frame([]), table)])
@@ -144,10 +168,9 @@ def test_an_unknown_table_names_the_choices(ask):
         ask("table9")
 
 
-def runs(method, auroc, pair=("digits", "type", "optdigits"), collapsed=False, **overrides):
-    """A run of each of four classes, a point apart."""
-    configs = [configure(*pair, normal, method=method, **overrides) for normal in "0123"]
-    return [{**_empty(c), "auroc": auroc + i, "collapsed": collapsed} for i, c in enumerate(configs)]
+def runs(method, auroc, pair=("digits", "type", "optdigits"), n=5, **fields):
+    """A run of each of five classes, a point apart."""
+    return [result(str(i), 0, auroc + i, method, pair=pair, **fields) for i in range(n)]
 
 
 def verdicts(results, table):
@@ -206,6 +229,23 @@ def test_tables_are_checked_at_ten_percent_and_figure_4_across_shares():
     assert rows["verdict"].tolist() == ["holds", "undecided"]  # three points are below the gain that "drastic" promises
     assert rows["difference"].tolist() == [10, 3]
     assert rows["published"].isna().all()
+
+
+def test_under_five_classes_no_claim_is_decided():
+    rows = check_claims(as_frame([*runs("twofold", 90, n=4), *runs("source_only", 60, n=4)]), "table2")
+    assert rows[["verdict", "difference"]].values.tolist() == [["too few classes", 30.0]]
+    assert rows[["low", "high"]].isna().all(axis=None)
+
+
+def test_claims_are_held_against_runs_that_all_change_a_field():
+    results = [*runs("twofold", 90, learning_rate=0.5), *runs("source_only", 60, learning_rate=0.5)]
+    results += [*runs("twofold", 60, alignment="mmd", learning_rate=0.5)]
+    frame = as_frame(results)
+    assert set(check_claims(frame, "table7")["verdict"]) == {"not run"}
+    rows = check_claims(frame, "table7", learning_rate=0.5).set_index(["better", "worse"])["verdict"]
+    assert rows["twofold", "source_only"] == "holds"
+    assert rows["twofold", "twofold[alignment=mmd]"] == "holds"
+    assert rows["twofold[alignment=mmd]", "source_only"] == "undecided"
 
 
 def test_several_presets_in_one_frame_are_refused():

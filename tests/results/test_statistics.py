@@ -3,21 +3,28 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made import grid, result
 
-from twofold.results.statistics import above, as_frame, collect
-from twofold.runs.config import configure
+from twofold.errors import InputError
+from twofold.parts.selection import selection_quality
+from twofold.plots.style import Look
+from twofold.results import statistics
+from twofold.results.statistics import (
+    PAIR,
+    above,
+    as_frame,
+    by_class,
+    class_means,
+    collect,
+    gap_closed,
+    heap_parts,
+    look_of,
+    one_of_each,
+    selection_means,
+)
 from twofold.runs.presets import RECIPE_VERSION
-from twofold.runs.run import _empty, failed
 
-
-def result(normal="0", seed=0, auroc=80.0, method="twofold", collapsed=False, pair=("type", "optdigits"), **overrides):
-    config = configure("digits", *pair, normal, method=method, seed=seed, **overrides)
-    return {**_empty(config), "auroc": auroc, "collapsed": collapsed}
-
-
-def grid(values, **shared):
-    """One result a cell of {class: [auroc of seed 0, of seed 1, ...]}."""
-    return [result(n, seed, v, **shared) for n, row in values.items() for seed, v in enumerate(row)]
+CLASSES = "0123456789"
 
 
 def test_spreads_over_classes_and_seeds_have_their_hand_derived_values():
@@ -51,24 +58,51 @@ def test_a_group_with_a_collapsed_run_has_a_count_in_place_of_a_mean():
     assert (sound["mean"], sound["n_collapsed"]) == (60, 0)
 
 
-def test_failed_runs_are_left_out():
-    config = configure("digits", "type", "optdigits", "9")
-    rows = collect([*grid({"0": [70]}), failed(config, ValueError("broken"))])
-    assert rows["n_runs"].tolist() == [1]
-    assert collect([failed(config, ValueError("broken"))]).empty
-    assert "auroc" in as_frame([failed(config, ValueError("broken"))]).columns
+def test_the_keys_of_an_aggregate_are_those_of_the_contract():
+    named = ["method", "mean", "std_classes", "std_seeds", "n_classes", "n_seeds", "n_runs", "n_collapsed"]
+    assert collect(grid({"0": [70]})).columns.tolist() == named
 
 
-def test_methods_with_other_settings_are_other_rows():
-    rows = collect([*grid({"0": [70]}), *grid({"0": [60]}, selection="gmm")])
-    assert dict(zip(rows["method"], rows["mean"], strict=True)) == {"twofold": 70, "twofold[selection=gmm]": 60}
+def test_what_collapsed_is_told_with_the_mean_of_the_rest_and_the_classes_that_stand():
+    frame = as_frame([*grid({"0": [70, 72], "1": [90, 90]}), result("2", 0, 50, collapsed=True), result("2", 1, 60)])
+    (row,) = class_means(frame).to_dict("records")
+    assert np.isnan(row["mean"])
+    assert np.isnan(row["std_classes"])
+    assert row["rest"] == pytest.approx((71 + 90 + 60) / 3)
+    assert row["classes"] == pytest.approx({"0": 71, "1": 90, "2": np.nan}, nan_ok=True)
+    assert by_class(class_means(frame))["twofold"].isna().tolist() == [False, False, True]
+
+
+def test_a_selection_is_judged_whether_training_collapsed_or_not():
+    frame = as_frame([result("0", purity=0.9, recall=0.4, accuracy=0.5), result("1", purity=0.7, recall=0.6, collapsed=True)])
+    tables = selection_means(pd.concat([frame, as_frame([result(method="source_only")])]))
+    assert [len(table) for table in tables.values()] == [1, 1, 1, 1]  # source_only selected nothing
+    assert np.isnan(tables["auroc"]["mean"][0])
+    assert (tables["purity"]["mean"][0], tables["recall"]["mean"][0]) == (pytest.approx(0.8), pytest.approx(0.5))
+    assert tables["purity"]["classes"][0] == {"0": 0.9, "1": 0.7}
+
+
+def test_methods_stand_in_the_order_asked_for_and_what_was_not_run_is_left_out():
+    frame = as_frame([*grid({"0": [70]}), *grid({"0": [60]}, method="density"), *grid({"0": [50]}, method="source_only")])
+    assert class_means(frame, methods=["density", "oracle", "source_only"])["method"].tolist() == ["density", "source_only"]
+    assert class_means(frame, methods=["oracle"]).empty
+    assert "mean" in class_means(frame, methods=["oracle"])
+
+
+def test_a_group_keeps_what_all_its_runs_share():
+    frame = as_frame([*grid({"0": [70]}), *grid({"1": [70]}, anomaly_ratio=0.3)])
+    rows = class_means(frame, ["normal"]).to_dict("records")
+    assert [row["anomaly_ratio"] for row in rows] == [0.1, 0.3]
+    assert {row["base"] for row in rows} == {"twofold"}
+    assert {row["words"] for row in rows} == set(frame["words"])
 
 
 @pytest.mark.parametrize(
     ("shared", "field"),
     [
-        ({"pair": ("mnist", "optdigits")}, "source"),
-        ({"pair": ("type", "mnist")}, "target"),
+        ({"pair": ("emoji", "type", "optdigits")}, "dataset"),
+        ({"pair": ("digits", "mnist", "optdigits")}, "source"),
+        ({"pair": ("digits", "type", "mnist")}, "target"),
         ({"anomaly_ratio": 0.5}, "anomaly_ratio"),
         ({"preset": "paper"}, "preset"),
         ({"anomaly_classes": "7"}, "anomaly_classes"),
@@ -77,10 +111,94 @@ def test_methods_with_other_settings_are_other_rows():
     ],
 )
 def test_what_differs_in_the_task_is_never_averaged_together(shared, field):
-    rows = collect([*grid({"0": [70]}), *grid({"0": [90]}, **shared)])
+    results = [*grid({"0": [70]}), *grid({"0": [90]}, **shared)]
+    rows = collect(results)
     assert sorted(rows["mean"]) == [70, 90]
-    assert field in rows.columns
     assert rows[field].nunique(dropna=False) == 2
+    with pytest.raises(InputError, match=f"wanted runs of one {field}"):
+        class_means(as_frame(results))
+    assert len(class_means(as_frame(results), ["method", field])) == 2
+
+
+def test_methods_are_not_averaged_over_another_field():
+    frame = as_frame([*grid({"0": [70]}), *grid({"0": [90]}, method="density")])
+    with pytest.raises(InputError, match="wanted runs of one method"):
+        class_means(frame, ["seed"])
+
+
+def test_one_of_each_looks_into_groups():
+    frame = pd.DataFrame({"target": ["a", "b"], "normal": ["x", "y"]})
+    one_of_each(frame, PAIR, by=["normal"])
+    with pytest.raises(InputError, match="one target"):
+        one_of_each(frame, PAIR)
+
+
+def test_failed_runs_are_left_out():
+    broken = {**result("9", auroc=None), "error": "ValueError: broken"}
+    assert collect([*grid({"0": [70]}), broken])["n_runs"].tolist() == [1]
+    assert collect([broken]).empty
+    assert {"auroc", "base", "changed", "told", "words", "color", "marker"} <= set(as_frame([broken]).columns)
+
+
+def test_a_run_without_a_score_is_a_collapsed_one_and_silences_no_other_column():
+    frame = as_frame([result("0", auroc=None, collapsed=True)])
+    assert np.isnan(frame["auroc"][0])
+    assert np.isnan(class_means(frame)["mean"][0])
+
+
+def test_methods_with_other_settings_are_other_rows_of_the_same_base():
+    results = [*grid({"0": [70]}), *grid({"0": [60]}, selection="gmm"), *grid({"0": [50]}, learning_rate=0.1)]
+    rows = collect(results)
+    names = {"twofold": 70, "twofold[selection=gmm]": 60, "twofold[learning_rate=0.1]": 50}
+    assert dict(zip(rows["method"], rows["mean"], strict=True)) == names
+    frame = as_frame(results)
+    assert set(frame["base"]) == {"twofold"}
+    assert set(frame["changed"]) == {"", "selection=gmm", "learning_rate=0.1"}
+
+
+def test_any_field_of_the_configuration_is_a_column_on_request():
+    results = [result("0"), result("0", method="density", learning_rate=0.5)]
+    del results[0]["config"]["settings"]["n_clusters"]
+    frame = as_frame(results, fields=("learning_rate", "n_clusters", "encoder"))
+    assert dict(zip(frame["base"], frame["learning_rate"], strict=True)) == {"twofold": 0.01, "density": 0.5}
+    assert frame.set_index("base")["n_clusters"].isna().to_dict() == {"twofold": True, "density": False}
+    assert set(frame["encoder"]) == {"tf_efficientnet_lite2"}
+    with pytest.raises(InputError, match=r"got 'n_cluster'; choose among: .*n_clusters"):
+        as_frame(results, fields=("n_cluster",))
+
+
+def test_what_a_method_notes_is_a_column_but_hides_no_field():
+    frame = as_frame([result("0", notes={"contrast": 0.2, "auroc": 1.0}), result("1")])
+    assert frame["contrast"].tolist()[0] == 0.2
+    assert frame["contrast"].isna().tolist() == [False, True]
+    assert frame["auroc"].tolist() == [80, 80]
+
+
+def test_what_was_told_stands_beside_the_method():
+    frame = as_frame([result(method="in_domain", told="labels"), result(method="zero_shot")])
+    told = frame.set_index("base")[["method", "told", "oracle"]]
+    assert told.loc["in_domain"].tolist() == ["in_domain (oracle)", "labels", True]
+    assert told.loc["zero_shot"].tolist() == ["zero_shot", "", False]
+
+
+def test_a_method_that_nobody_knows_has_a_look():
+    look = look_of("a method of tomorrow")
+    assert isinstance(look, Look)
+    row = as_frame([result(method="a method of tomorrow")]).iloc[0]
+    assert (row["words"], row["color"], row["marker"]) == (look.words, look.color, look.marker)
+    assert look.words == "a method of tomorrow"
+
+
+def test_a_look_is_that_of_the_method_s_class(monkeypatch):
+    class Made:
+        looks = {"made": Look("as made", "#123456", "o")}  # noqa: RUF012
+
+    methods = {"made": (Made, {}), "made_too": (Made, {})}
+    monkeypatch.setattr("twofold.methods.METHODS", methods, raising=False)
+    assert look_of("made") == Made.looks["made"]
+    assert look_of("made_too").words == "made_too"  # its class has no look for it
+    frame = as_frame([result(method="made_too"), result(method="unlisted"), result(method="made")])
+    assert frame["method"].tolist() == ["made", "made_too", "unlisted"]
 
 
 def test_rows_may_be_made_by_further_fields():
@@ -89,30 +207,33 @@ def test_rows_may_be_made_by_further_fields():
 
 
 def test_runs_of_an_older_recipe_show_as_stale_beside_those_of_this_one():
-    old = result("0", 0, 50)
-    old["versions"] = {**old["versions"], "recipe": RECIPE_VERSION - 1}
+    old = {**result("0", 0, 50), "versions": {"recipe": RECIPE_VERSION - 1}}
     rows = collect([old, result("0", 0, 80)])
     assert dict(zip(rows["method"], rows["mean"], strict=True)) == {"twofold (stale)": 50, "twofold": 80}
 
 
-def test_the_table_has_a_row_a_run_with_its_selection_and_times():
-    one = result("4", 2, 71)
-    one["dominant"] = {"size": 9, "purity": 0.9, "recall": 0.5, "accuracy": 0.6}
-    one["seconds"] = {"total": 3.0, "encode": 1.0, "train": 2.0, "score": 0.0}
-    row = as_frame([one]).iloc[0]
+def test_a_store_may_hold_results_from_before_they_were_nested():
+    old = {**result("0", 0, 50), "versions": {"recipe": RECIPE_VERSION - 1}}
+    old["config"] = {"preset": "embedded", "paired": False, "transductive": False, "anomaly_classes": None, "steps": 7}
+    for key in ("base", "changed", "told", "notes"):
+        del old[key]
+    row = as_frame([old], fields=("steps",)).iloc[0]
+    assert (row["method"], row["preset"], row["steps"], row["told"]) == ("twofold (stale)", "embedded", 7, "")
+
+
+def test_the_table_has_a_row_a_run_with_its_selection_protocol_and_times():
+    row = as_frame([result("4", 2, 71, purity=0.9, recall=0.5, accuracy=0.6, paired=True)]).iloc[0]
     assert (row["normal"], row["seed"], row["auroc"], row["purity"], row["recall"]) == ("4", 2, 71, 0.9, 0.5)
-    assert (row["train_seconds"], row["total_seconds"], row["preset"]) == (2.0, 3.0, "embedded")
+    assert (row["train_seconds"], row["total_seconds"], row["preset"], row["paired"]) == (2.0, 3.0, "embedded", True)
 
 
-CLASSES = "0123456789"
-
-
-def versus(gains, pair=("type", "optdigits"), seeds=2):
+def versus(gains, pair=("digits", "type", "optdigits"), seeds=2):
     """A method above its control by a gain a class, equal in all seeds but for noise that averages out."""
     noise = [1, -1] * (seeds // 2)
-    control = grid({c: [70.0 + n for n in noise] for c in CLASSES}, method="source_only", pair=pair)
-    method = grid({c: [70 + g + n for n in noise] for c, g in zip(CLASSES, gains, strict=True)}, pair=pair)
-    return control + method
+    control = grid(
+        {c: [70.0 + n for n in noise] for c, _ in zip(CLASSES, gains, strict=False)}, method="source_only", pair=pair
+    )
+    return control + grid({c: [70 + g + n for n in noise] for c, g in zip(CLASSES, gains, strict=False)}, pair=pair)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +251,22 @@ def test_a_method_is_above_another_where_the_interval_over_classes_excludes_zero
     found = above(as_frame(versus(gains)), "twofold", "source_only", n_boot=2000)
     assert found["verdict"] == verdict
     assert found["difference"] == pytest.approx(np.mean(gains))
-    assert found["low"] <= found["difference"] <= found["high"]
+    assert found["low"] <= found["difference"] + 1e-9
+    assert found["difference"] - 1e-9 <= found["high"]
+    assert (found["n_classes"], found["n_above"]) == (10, sum(gain > 0 for gain in gains))
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(1, "too few classes"), (4, "too few classes"), (5, "above")])
+def test_a_verdict_needs_five_classes(n, verdict):
+    found = above(as_frame(versus([5.0] * n)), "twofold", "source_only", n_boot=200)
+    assert (found["verdict"], found["difference"]) == (verdict, 5)
+    assert (found["low"] is None) == (verdict == "too few classes")
+    assert (found["n_classes"], found["n_above"]) == (n, n)
+
+
+def test_every_pair_needs_five_classes():
+    frame = as_frame(versus([5.0] * 10) + versus([5.0] * 3, pair=("digits", "mnist", "optdigits")))
+    assert above(frame, "twofold", "source_only", 200)["verdict"] == "too few classes"
 
 
 def test_swapping_method_and_control_turns_the_verdict_round():
@@ -148,6 +284,28 @@ def test_the_interval_is_that_of_a_bootstrap_over_classes():
     assert found["high"] == pytest.approx(5.5 + 1.96 * error, abs=0.15)
 
 
+def bootstrap_one_by_one(pairs, n_boot, seed):
+    """The reference: one draw after the other, pairs first, then the classes of each."""
+    rng = np.random.default_rng(seed)
+    means = np.empty(n_boot)
+    for i in range(n_boot):
+        drawn = rng.integers(len(pairs), size=len(pairs))
+        means[i] = np.mean([rng.choice(pairs[p], len(pairs[p])).mean() for p in drawn])
+    return means
+
+
+@pytest.mark.parametrize("sizes", [(10,), (7, 11), (10, 7, 7, 11)])
+def test_draws_made_at_once_are_distributed_as_draws_made_one_by_one(sizes):
+    rng = np.random.default_rng(1)
+    pairs = [rng.normal(2 * i, 5, size) for i, size in enumerate(sizes)]
+    at_once, one_by_one = statistics._bootstrap(pairs, 40_000, 0), bootstrap_one_by_one(pairs, 10_000, 0)
+    error = one_by_one.std() / np.sqrt(10_000)
+    assert at_once.mean() == pytest.approx(one_by_one.mean(), abs=5 * error)
+    assert at_once.std() == pytest.approx(one_by_one.std(), rel=0.05)
+    ends = [np.quantile(draws, [0.025, 0.5, 0.975]) for draws in (at_once, one_by_one)]
+    assert ends[0] == pytest.approx(ends[1], abs=8 * error)  # a quantile's error is a few times that of the mean
+
+
 def test_more_seeds_of_one_run_do_not_make_the_interval_narrower():
     few, many = (above(as_frame(versus(range(10), seeds=s)), "twofold", "source_only", 2000) for s in (2, 8))
     assert many["high"] - many["low"] == pytest.approx(few["high"] - few["low"])
@@ -155,22 +313,29 @@ def test_more_seeds_of_one_run_do_not_make_the_interval_narrower():
 
 def test_pairs_are_drawn_before_classes():
     # drawn as 20 classes alone, the interval would be about 3 +- 0.9
-    frame = as_frame(versus([5.0] * 10) + versus([1.0] * 10, pair=("mnist", "optdigits")))
+    frame = as_frame(versus([5.0] * 10) + versus([1.0] * 10, pair=("digits", "mnist", "optdigits")))
     found = above(frame, "twofold", "source_only", 2000)
     assert (found["difference"], found["verdict"]) == (3, "above")
     assert (found["low"], found["high"]) == (1, 5)  # a quarter of the draws takes one pair twice
 
 
-def test_classes_that_one_method_lacks_are_left_out():
-    frame = as_frame([*versus([2.0] * 10), result("9", 0, 0.0, method="density")])
+def test_pairs_weigh_equally_however_many_classes_each_has():
+    frame = as_frame(versus([6.0] * 10) + versus([0.0] * 5, pair=("digits", "mnist", "optdigits")))
+    assert above(frame, "twofold", "source_only", 500)["difference"] == 3
+
+
+def test_classes_and_seeds_that_one_method_lacks_are_left_out():
+    frame = as_frame([*versus([2.0] * 10), *(result(c, 0, 0.0, method="density") for c in CLASSES)])
     assert above(frame, "twofold", "source_only", 500)["difference"] == 2
-    assert above(frame, "twofold", "density", 500)["difference"] == 73  # seed 0 alone has both
+    found = above(frame, "twofold", "density", 500)
+    assert (found["difference"], found["n_classes"]) == (73, 10)  # seed 0 alone has both
 
 
 def test_methods_that_share_no_class_are_named():
     frame = as_frame([result("0"), result("1", method="density")])
-    with pytest.raises(ValueError, match="must hold 'twofold' and 'density' on the same classes, got none; run both"):
-        above(frame, "twofold", "density")
+    for control in ("density", "absent"):
+        with pytest.raises(InputError, match=f"wanted 'twofold' and '{control}' on the same classes and seeds, got none; run"):
+            above(frame, "twofold", control)
 
 
 def test_a_verdict_is_repeatable():
@@ -178,43 +343,66 @@ def test_a_verdict_is_repeatable():
     assert above(frame, "twofold", "source_only", 500) == above(frame, "twofold", "source_only", 500)
 
 
-def test_a_collapsed_run_has_no_verdict_on_who_is_above():
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_collapsed_run_has_no_verdict_on_who_is_above(which):
     results = versus([5.0] * 10)
-    results[0] = {**results[0], "collapsed": True}
+    results[which] = {**results[which], "collapsed": True}
     found = above(as_frame(results), "twofold", "source_only", 500)
-    assert found == {"difference": None, "low": None, "high": None, "verdict": "collapsed"}
+    assert found.pop("verdict") == "collapsed"
+    assert set(found.values()) == {None}
 
 
 def test_several_anomaly_ratios_are_never_mixed_in_a_verdict():
     results = versus([5.0] * 10)
     results[0] = {**results[0], "anomaly_ratio": 0.3}
-    with pytest.raises(ValueError, match="must hold one anomaly_ratio"):
+    with pytest.raises(InputError, match="wanted runs of one anomaly_ratio"):
         above(as_frame(results), "twofold", "source_only", 500)
 
 
-def test_the_gap_closed_is_the_sum_of_gains_over_the_sum_of_gaps_that_matter():
-    from twofold.results.statistics import PROTOCOL, gap_closed
-
+def gaps(ratio=0.1, collapsed=()):
     rows = []
     for target, scores in {"b": (70, 60, 75, 80), "c": (50, 90, 88, 95), "d": (99, 90, 99.2, 99.5)}.items():
         for method, auroc in zip(("one", "two", "mine", "oracle"), scores, strict=True):
-            rows += [
-                {"dataset": "x", "source": "a", "target": target, "normal": n, "method": method, "auroc": auroc} for n in "pq"
-            ]
-    for row in rows:
-        row |= {"collapsed": False, "anomaly_ratio": 0.1, **dict.fromkeys(PROTOCOL)}
-    table, whole = gap_closed(pd.DataFrame(rows), "mine", ["one", "two"], "oracle")
+            shared = {"method": method, "pair": ("x", "a", target), "anomaly_ratio": ratio}
+            rows += [result(n, 0, auroc, collapsed=(method, target, n) in collapsed, **shared) for n in "pq"]
+    return as_frame(rows)
+
+
+def test_the_gap_closed_is_the_sum_of_gains_over_the_sum_of_gaps_that_matter():
+    table, whole = gap_closed(gaps(), "mine", ["one", "two"], "oracle")
     assert table["best_control"].tolist() == ["one", "two", "one"]
     assert whole["closed"] == pytest.approx((5 - 2) / (10 + 5))  # pair d has a gap below one point
     assert whole["worst_gain"] == -2
     assert whole["mean_gain"] == pytest.approx((5 - 2 + 0.2) / 3)
-    rows[0]["collapsed"] = True  # "one" has no mean in pair b any more
-    table, _ = gap_closed(pd.DataFrame(rows), "mine", ["one", "two"], "oracle")
+
+
+def test_a_collapsed_control_is_not_the_best_one():
+    fallen = gaps(collapsed=[("one", "b", "p")])
+    table, _ = gap_closed(fallen, "mine", ["one", "two"], "oracle")
     assert table["best_control"].tolist() == ["two", "two", "one"]
-    table, whole = gap_closed(pd.DataFrame(rows), "mine", ["one"], "oracle")  # then pair b has no control at all
+    table, whole = gap_closed(fallen, "mine", ["one"], "oracle")  # then pair b has no control at all
     assert table["best_control"].isna().tolist() == [True, False, False]
     assert whole["closed"] == pytest.approx((88 - 50) / (95 - 50))
-    with pytest.raises(ValueError, match="one anomaly_ratio"):
-        gap_closed(pd.DataFrame([*rows, {**rows[1], "anomaly_ratio": 0.2}]), "mine", ["one"], "oracle")
-    with pytest.raises(ValueError, match="frame must hold absent"):
-        gap_closed(pd.DataFrame(rows), "absent", ["one"], "oracle")
+
+
+def test_gaps_want_one_ratio_and_every_method():
+    with pytest.raises(InputError, match="one anomaly_ratio"):
+        gap_closed(pd.concat([gaps(), gaps(0.2)]), "mine", ["one"], "oracle")
+    with pytest.raises(InputError, match="wanted runs of absent"):
+        gap_closed(gaps(), "absent", ["one"], "oracle")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_parts_of_the_target_are_those_that_counting_finds(seed):
+    rng = np.random.default_rng(seed)
+    anomalous, taken = rng.random(60) < 0.2, rng.random(60) < 0.7
+    taken[np.flatnonzero(~anomalous)[0]] = True
+    quality = selection_quality(taken, anomalous.astype(int))
+    frame = as_frame([result(anomaly_ratio=0.2, **quality)])
+    counted = [(taken & ~anomalous), (taken & anomalous), (~taken & anomalous), (~taken & ~anomalous)]
+    assert heap_parts(frame, ["twofold"]).iloc[0].tolist() == pytest.approx([part.mean() for part in counted])
+
+
+def test_an_errorless_selection_aligns_the_normals_and_repels_the_drawn_share():
+    frame = as_frame([result(method="oracle", purity=1.0, recall=1.0, accuracy=1.0)])
+    assert heap_parts(frame, ["twofold", "oracle"]).loc["oracle"].tolist() == pytest.approx([0.9, 0, 0.1, 0])

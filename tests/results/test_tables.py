@@ -5,7 +5,8 @@ import pytest
 
 from twofold.errors import InputError
 from twofold.results.published import check_claims, published
-from twofold.results.tables import beside_published, claim_lines, class_means, per_class_table, printed_classes, standing, steps
+from twofold.results.statistics import by_class, class_means
+from twofold.results.tables import beside_published, claim_lines, pair_name, per_class_table, printed, standing, steps
 
 SCORES = {"source_only": (50.0, 60.0, 40.0), "twofold": (80.0, 85.0, 90.0), "align_all": (55.0, 50.0, 45.0)}
 SIX = {method: 2 * values for method, values in SCORES.items()}  # classes enough for a verdict
@@ -98,14 +99,19 @@ def test_an_empty_collection_quotes_every_block():
 
 
 def test_classes_stand_in_rows_and_methods_in_the_order_asked_for():
-    wide = class_means(runs(), ["twofold", "source_only", "oracle"])
-    assert wide.columns.tolist() == ["twofold", "source_only"]  # oracle was not run
-    assert wide["source_only"].tolist() == [51.0, 61.0, 41.0]  # over seeds: half of 0 and 2 more
+    table = per_class_table(runs(), ["twofold", "source_only", "oracle"])
+    assert table.columns.tolist() == ["normal class", "twofold", "source_only"]  # oracle was not run
+    assert table["source_only"].tolist()[:3] == ["51.0", "61.0", "41.0"]  # over seeds: half of 0 and 2 more
+
+
+def test_a_class_that_one_method_lacks_is_an_empty_cell():
+    frame = runs()
+    frame = frame[(frame["method"] != "twofold") | (frame["normal"] != "1")]
+    assert per_class_table(frame, ["source_only", "twofold"])["twofold"].tolist()[:4] == ["81.0", "", "91.0", "86.0"]
 
 
 def test_a_collapsed_class_has_no_number_and_its_average_none_either():
     frame = runs(collapsed=[("twofold", 1, 0)])
-    assert class_means(frame, ["twofold"])["twofold"].isna().tolist() == [False, True, False]
     cells = per_class_table(frame, ["twofold"])["twofold"].tolist()
     assert cells == ["81.0", "1/2 collapsed", "91.0", "1/6 collapsed", "", ""]
 
@@ -118,12 +124,27 @@ def test_spreads_below_a_table_are_over_classes_ddof_0_and_over_seeds_ddof_1():
     assert per_class_table(runs(seeds=(0,)), ["source_only"])["source_only"].iloc[-1] == ""
 
 
-def test_printed_classes_are_those_of_the_table_without_its_averages():
+def test_printed_numbers_have_the_shape_of_ours():
     quoted = published("table2")
-    wide = printed_classes(quoted)
-    assert wide.shape == (12, 5)
-    means = quoted[quoted["normal"] == "mean"].set_index("method")["auroc"]
-    assert (wide.mean() - means).abs().max() < 0.01
+    table = printed(quoted)
+    assert by_class(table).shape == (12, 5)
+    assert (
+        set(class_means(runs()).columns) >= {"method", "mean", "std_classes", "classes", "n_runs", "n_collapsed"} < set(table)
+    )
+    means = quoted[quoted["normal"] == "mean"].set_index("method")
+    assert table.set_index("method")["mean"].to_dict() == means["auroc"].to_dict()
+    assert table.set_index("method")["std_classes"].to_dict() == means["std"].to_dict()
+
+
+def test_what_is_not_printed_has_no_numbers_and_every_block_its_rows():
+    table = printed(published("table8"), ["twofold", "density"])
+    assert table["block"].tolist() == [block for block in ("Photo->Art", "Photo->Cartoon", "Photo->Sketch") for _ in range(2)]
+    assert table["mean"].isna().tolist() == [False, True] * 3
+    assert table["classes"].tolist() == [{}] * 6
+
+
+def test_a_pair_is_named_in_one_way():
+    assert pair_name(("pacs", "photo", "sketch")) == "pacs photo→sketch"
 
 
 def test_standing_orders_by_mean_and_says_what_is_undecided():
@@ -131,11 +152,18 @@ def test_standing_orders_by_mean_and_says_what_is_undecided():
     assert [line.split(":")[0] for line in lines] == ["1. twofold", "2. source_only", "3. align_all"]
     assert "to twofold -35.0 points" in lines[1]
     assert lines[2].endswith("(undecided)")
+    assert not lines[1].endswith("(undecided)")
 
 
-def test_standing_puts_what_collapsed_last_and_gives_few_classes_no_interval():
+def test_standing_gives_what_collapsed_no_place_but_names_it():
     lines = standing(runs(collapsed=[("twofold", 0, 0)]), list(SCORES))
-    assert lines[-1].startswith("3. twofold: 1/6 collapsed")
+    assert [line.split(":")[0] for line in lines] == ["1. source_only", "2. align_all", "no place. twofold"]
+    assert lines[-1] == "no place. twofold: 1/6 collapsed; of the rest 86.3"  # classes 82, 86 and 91
+    everywhere = [("twofold", i, seed) for i in range(3) for seed in (0, 1)]
+    assert standing(runs(collapsed=everywhere), ["twofold"]) == ["no place. twofold: 6/6 collapsed"]
+
+
+def test_standing_gives_few_classes_no_interval():
     few = standing(runs(), ["source_only", "twofold", "align_all"])
     assert few[1].endswith("to twofold -35.0 points (above on 0 of 3 classes)")
     assert few[2].endswith("to source_only +0.0 points (above on 2 of 3 classes)")  # +5, -10, +5
@@ -154,19 +182,26 @@ def test_a_ladder_holds_is_reversed_or_undecided_step_by_step():
     assert {line.split(":")[0] for line in steps(runs(), ladder)} == {"too few classes"}
 
 
+def test_a_step_to_what_collapsed_is_named():
+    assert steps(runs(SIX, collapsed=[("twofold", 0, 0)]), ["source_only", "twofold"]) == [
+        "collapsed: source_only < twofold, no difference, a run collapsed"
+    ]
+
+
 def test_claims_in_words_decide_only_with_several_classes():
-    (line,) = claim_lines(check_claims(runs(SIX), "table1"), 6)
+    (line,) = claim_lines(check_claims(runs(SIX), "table1"))
     assert line.startswith("holds: ")
     assert "; ours +35.0 [" in line
-    (line,) = claim_lines(check_claims(runs(), "table1"), 3)
+    (line,) = claim_lines(check_claims(runs(), "table1"))
     assert line.startswith("too few classes: ")
     assert "; ours +35.0; printed" in line
-    (line,) = claim_lines(check_claims(runs({"twofold": (80.0,)}), "table1"), 1)
+    (line,) = claim_lines(check_claims(runs({"twofold": (80.0,)}), "table1"))
     assert line.startswith("not run: ")
+    assert "ours" not in line
 
 
-def test_ratios_and_pairs_are_not_averaged():
-    two = pd.concat([runs(), runs(anomaly_ratio=0.3)])
-    for table in (class_means, per_class_table, standing, steps):
-        with pytest.raises(InputError, match="wanted runs of one anomaly_ratio"):
-            table(two, ["source_only", "twofold"])
+@pytest.mark.parametrize("table", [per_class_table, standing, steps])
+def test_ratios_pairs_and_protocols_are_not_averaged(table):
+    for field, value in (("anomaly_ratio", 0.3), ("target", "mnist"), ("paired", True)):
+        with pytest.raises(InputError, match=f"wanted runs of one {field}"):
+            table(pd.concat([runs(), runs(**{field: value})]), ["source_only", "twofold"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,11 @@ def _known(wanted: str, value: str, choices: tuple[str, ...]) -> None:
         raise InputError(f"wanted {wanted}, got {value!r}; choose one of: {', '.join(choices)}")
 
 
+def _named(base: pd.Series, changed: pd.Series) -> list[str]:
+    """Names as runs have them: the method, then in brackets what is changed in it."""
+    return [f"{method}[{inside}]" if inside else method for method, inside in zip(base, changed, strict=True)]
+
+
 def published(table: str) -> pd.DataFrame:
     """A table of the paper, every number as printed.
 
@@ -45,9 +51,10 @@ def published(table: str) -> pd.DataFrame:
 
     Returns
     -------
-    One row a number: table, block (source->target, a key of ``BLOCKS``), method (ours where we have it, else the paper's),
-    normal (the class as its folder is called, or ``mean``), auroc (percent), std (of a mean) with std_kind (empty where the
-    classes that would tell are not printed), gain over the method ``over`` where the text names one, note.
+    One row a number: table, block (source->target, a key of ``BLOCKS``), method (ours where we have it, else the paper's) with
+    its base and what is changed in it, normal (the class as its folder is called, or ``mean``), auroc (percent), std (of a
+    mean) with std_kind (empty where the classes that would tell are not printed), gain over the method ``over`` where the text
+    names one, note.
 
     Raises
     ------
@@ -63,7 +70,9 @@ def published(table: str) -> pd.DataFrame:
     """
     _known("a table", table, TABLES)
     numbers = dict.fromkeys(("auroc", "std", "gain"), "")
-    return pd.read_csv(FOLDER / f"{table}.csv", keep_default_na=False, na_values=numbers)
+    rows = pd.read_csv(FOLDER / f"{table}.csv", keep_default_na=False, na_values=numbers)
+    rows.insert(2, "method", _named(rows["base"], rows["changed"]))
+    return rows
 
 
 def recomputed() -> pd.DataFrame:
@@ -119,8 +128,8 @@ def claims(table: str | None = None) -> pd.DataFrame:
 
     Returns
     -------
-    One row a claim: table, sentence (in our words), better and worse (methods, with what they override in brackets), gain
-    (points of AUROC promised at least; 0 is the sign alone), better_ratio and worse_ratio (share of anomalies in the
+    One row a claim: table, sentence (in our words), better and worse (methods, each with its base and what is changed in it),
+    gain (points of AUROC promised at least; 0 is the sign alone), better_ratio and worse_ratio (share of anomalies in the
     unlabelled target). A claim of the text that its own table contradicts is kept as claimed.
 
     Raises
@@ -130,7 +139,9 @@ def claims(table: str | None = None) -> pd.DataFrame:
     >>> claims("table6")["better"].tolist()
     ['twofold', 'twofold[one_class=msc]']
     """
-    every = pd.read_csv(FOLDER / "claims.csv")
+    every = pd.read_csv(FOLDER / "claims.csv", keep_default_na=False)
+    for place, side in ((2, "better"), (3, "worse")):
+        every.insert(place, side, _named(every[f"{side}_base"], every[f"{side}_changed"]))
     if table is None:
         return every
     _known("a table or figure with claims", table, tuple(every["table"].unique()))
@@ -152,46 +163,47 @@ def _printed(claim: Any, pair: tuple[str, str, str]) -> tuple[float | None, str]
     return round(float(gains.mean()), 2), f"{len(gains)} pairs, {int((gains > 0).sum())} of them positive"
 
 
-def _name(method: str, dataset: str, preset: str) -> str:
-    """The name such a run has under a preset, whose defaults a name leaves out."""
-    method, _, inside = method.rstrip("]").partition("[")
-    overrides = dict(item.split("=") for item in inside.split(",") if item)
-    values: dict[str, Any] = {field: int(value) if value.isdigit() else value for field, value in overrides.items()}
-    return configure(dataset, "", "", "", method, preset, **values).name
+def _run_name(base: str, changed: str, run: Any, overrides: Mapping[str, Any]) -> str:
+    """The name such a run has under its preset, whose defaults a name leaves out."""
+    fields = dict(item.split("=") for item in changed.split(",") if item)
+    values: dict[str, Any] = {field: int(value) if value.isdigit() else value for field, value in fields.items()}
+    return configure(*(run[field] for field in (*PAIR, "normal")), base, run["preset"], **values, **overrides).name
 
 
-def _measured(runs: pd.DataFrame, claim: Any) -> dict[str, Any]:
+def _measured(runs: pd.DataFrame, claim: Any, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """``above`` on the runs of one pair, in the words of a claim."""
-    nothing = {"difference": None, "low": None, "high": None}
     sides = []
-    for method, ratio in ((claim.better, claim.better_ratio), (claim.worse, claim.worse_ratio)):
-        name = _name(method, runs["dataset"].iloc[0], runs["preset"].iloc[0])
+    for base, changed, ratio in (
+        (claim.better_base, claim.better_changed, claim.better_ratio),
+        (claim.worse_base, claim.worse_changed, claim.worse_ratio),
+    ):
+        name = _run_name(base, changed, runs.iloc[0], overrides)
         side = runs[(runs["method"] == name) & np.isclose(runs["anomaly_ratio"], ratio)]
         sides.append(side.assign(method=f"{name} at {ratio:.0%}", anomaly_ratio=0.0))  # the ratio is in the name now
     better, worse = sides
     if better.merge(worse, on=["normal", "seed"]).empty:
-        return {**nothing, "verdict": "not run"}
-    if better["collapsed"].any() or worse["collapsed"].any():
-        return {**nothing, "verdict": "collapsed"}
+        return {"difference": None, "low": None, "high": None, "verdict": "not run"}
     found = above(pd.concat(sides), better["method"].iloc[0], worse["method"].iloc[0])
-    verdict = "holds" if found["low"] > claim.gain else "reversed" if found["high"] < 0 else "undecided"
-    return {**found, "verdict": verdict}
+    if found["low"] is not None:
+        found["verdict"] = "holds" if found["low"] > claim.gain else "reversed" if found["high"] < 0 else "undecided"
+    return {field: found[field] for field in ("difference", "low", "high", "verdict")}
 
 
-def check_claims(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+def check_claims(frame: pd.DataFrame, table: str, **overrides: Any) -> pd.DataFrame:
     """The claims of a table or figure, evaluated on our runs, one pair at a time.
 
     Parameters
     ----------
-    frame : from ``as_frame``; tables are checked on its runs at 10 % anomalies.
+    frame : runs; tables are checked on those at 10 % anomalies.
     table : ``table1`` to ``table8``, ``figure4`` or ``figure5``.
+    overrides : fields that every run of both sides changes, such as ``learning_rate``.
 
     Returns
     -------
     One row a pair and claim: dataset, source, target, table, sentence, better, worse, gain, published (the printed
     difference: of the same pair if the table has it, else the mean over its pairs), published_on, difference, low, high
-    (95 % interval over classes) and verdict: holds (low above gain), reversed (high below 0), undecided, collapsed (a run of
-    either method did), not run (no class and seed that both have).
+    (95 % interval over classes) and verdict: holds (low above gain), reversed (high below 0), undecided, too few classes (under
+    five, and then no interval), collapsed (a run of either method did), not run (no class and seed that both have).
 
     Raises
     ------
@@ -210,7 +222,7 @@ def check_claims(frame: pd.DataFrame, table: str) -> pd.DataFrame:
         for claim in checked.itertuples():
             printed, where = _printed(claim, pair)
             said = (*pair, claim.table, claim.sentence, claim.better, claim.worse, claim.gain, printed, where)
-            rows.append((*said, *_measured(runs, claim).values()))
+            rows.append((*said, *_measured(runs, claim, overrides).values()))
     columns = [*PAIR, "table", "sentence", "better", "worse", "gain", "published", "published_on"]
     columns += ["difference", "low", "high", "verdict"]
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(["published", "difference", "low", "high"], float))

@@ -1,42 +1,214 @@
-"""Means over classes, spreads with their names, and when one method may be called better than another."""
+"""The only home of a mean: over seeds, then classes; spreads with their names, collapse, and who may be called better.
+
+A ``frame`` in this room and in its neighbours is a table of runs from ``as_frame``; a ``table`` is one of groups from
+``class_means``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twofold.runs.presets import METHODS, RECIPE_VERSION
+from twofold.errors import InputError
+from twofold.plots.style import Look, unknown_look
+from twofold.runs.presets import RECIPE_VERSION
 
-__all__ = ["above", "as_frame", "collect", "gap_closed"]
+__all__ = [
+    "ENOUGH_CLASSES",
+    "PAIR",
+    "PROTOCOL",
+    "SELECTION",
+    "above",
+    "as_frame",
+    "by_class",
+    "class_means",
+    "collect",
+    "gap_closed",
+    "heap_parts",
+    "look_of",
+    "one_of_each",
+    "selection_means",
+]
 
 PAIR = ["dataset", "source", "target"]
 PROTOCOL = ["preset", "anomaly_classes", "transductive", "paired"]
+APART = [*PAIR, "anomaly_ratio", "method", *PROTOCOL]  # what differs here is never averaged together
+SELECTION = ["purity", "recall", "accuracy"]  # of what was taken for normal: known whether training collapsed or not
+NUMBERS = ["mean", "std_classes", "std_seeds", "n_classes", "n_seeds", "n_runs", "n_collapsed"]
+KEPT = ["base", "oracle", "told", "anomaly_ratio", "words", "color", "marker"]  # of the runs, where all of a group agree
+ENOUGH_CLASSES = 5  # with fewer, all of them agree on a sign too often by chance: 2 * 2 ** -4 is an eighth
 
 
-def as_frame(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Results as a table, one row a run: the scalar fields, the selection's quality, the preset; failed runs left out;
-    methods stand in the order of the presets.
+def look_of(base: str) -> Look:
+    """The look of a method, by its name without what was changed; a name that nobody knows has one too.
 
-    A run of an older recipe shows as ``stale`` in its method.
+    >>> look_of("no such method").words
+    'no such method'
     """
-    rows = []
-    for result in results:
-        if result["error"] is not None:
-            continue
-        row = {key: value for key, value in result.items() if not isinstance(value, dict)}
-        row |= {key: result["dominant"][key] for key in ("purity", "recall", "accuracy")}
-        row |= {key: result["config"][key] for key in PROTOCOL}
-        row["train_seconds"], row["total_seconds"] = result["seconds"]["train"], result["seconds"]["total"]
-        if result["versions"]["recipe"] != RECIPE_VERSION:
-            row["method"] += " (stale)"
-        rows.append(row)
-    columns = [*PAIR, "normal", "method", "seed", "anomaly_ratio", "auroc", "collapsed", "preset"]
+    from twofold.methods import METHODS
+
+    method, _ = METHODS.get(base, (None, {}))
+    return getattr(method, "looks", {}).get(base) or unknown_look(base)
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Every field of a stored configuration by its own name."""
+    flat = {}
+    for key, value in config.items():
+        flat |= value if isinstance(value, dict) else {key: value}
+    return flat
+
+
+def _changed(fields: Mapping[str, Any]) -> str:
+    return ",".join(f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}" for key, value in fields.items())
+
+
+def _row(result: dict[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    flat, base = _flat(result["config"]), result.get("base", result["method"])  # an older recipe stored no base
+    row = dict(result.get("notes", {}))  # what a method notes never hides a field of the result
+    row |= {key: value for key, value in result.items() if not isinstance(value, dict)}
+    row |= {"base": base, "changed": _changed(result.get("changed", {})), "told": result.get("told", "")}
+    row |= {key: result["dominant"][key] for key in SELECTION} | {key: flat.get(key) for key in [*PROTOCOL, *fields]}
+    row |= {"train_seconds": result["seconds"]["train"], "total_seconds": result["seconds"]["total"]} | vars(look_of(base))
+    if result["versions"]["recipe"] != RECIPE_VERSION:
+        row["method"] += " (stale)"
+    return row
+
+
+def as_frame(results: Sequence[dict[str, Any]], fields: Sequence[str] = ()) -> pd.DataFrame:
+    """Results as a table, one row a run; failed runs left out; methods in the order in which the package lists them.
+
+    Parameters
+    ----------
+    results : from the run store.
+    fields : further fields of the runs' configurations, such as ``learning_rate``.
+
+    Returns
+    -------
+    The scalar fields of each result, its notes and the quality of its selection, the protocol, ``base`` (the method without
+    what was changed), ``changed`` (as text), ``told``, the method's ``words``, ``color`` and ``marker``, and the fields asked
+    for, empty where a run has none. A run of an older recipe shows as ``stale`` in its method.
+
+    Raises
+    ------
+    InputError : a field that no run has.
+
+    >>> as_frame([]).empty
+    True
+    """
+    from twofold.methods import METHODS
+
+    whole = [result for result in results if result["error"] is None]
+    for field in fields:
+        if whole and not any(field in _flat(result["config"]) for result in whole):
+            known = sorted(set().union(*(_flat(result["config"]) for result in whole)))
+            raise InputError(f"wanted a field of these runs, got {field!r}; choose among: {', '.join(known)}")
     order = {name: i for i, name in enumerate(METHODS)}
-    rows.sort(key=lambda row: (order.get(row["method"].split("[")[0].split(" ")[0], len(order)), row["method"]))
-    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
+    rows = sorted((_row(r, fields) for r in whole), key=lambda row: (order.get(row["base"], len(order)), row["method"]))
+    if not rows:
+        named = ["normal", "seed", "auroc", "collapsed", "changed", *SELECTION]
+        return pd.DataFrame(columns=list(dict.fromkeys([*APART, *named, *KEPT, *fields])))
+    return pd.DataFrame(rows).astype(dict.fromkeys(["auroc", *SELECTION], float))
+
+
+def one_of_each(frame: pd.DataFrame, fields: Sequence[str], by: Sequence[str] = ()) -> None:
+    """Refuse runs, or groups of them, that differ in one of these fields.
+
+    Raises
+    ------
+    InputError : what differs, and how.
+
+    >>> one_of_each(pd.DataFrame({"target": ["apple", "windows"]}), PAIR)
+    Traceback (most recent call last):
+    twofold.errors.InputError: wanted runs of one target, got ['apple', 'windows']; select one of them
+    """
+    for field in fields:
+        if field in frame and field not in by:
+            groups = frame.groupby(list(by), dropna=False) if by else [(None, frame)]
+            kinds = [group[field].nunique(dropna=False) for _, group in groups]
+            if max(kinds, default=0) > 1:
+                raise InputError(f"wanted runs of one {field}, got {list(frame[field].unique())}; select one of them")
+
+
+def _summary(group: pd.DataFrame, of: str) -> dict[str, Any]:
+    """Mean and spreads of the runs of one group."""
+    fallen = group["collapsed"].astype(bool)
+    silent = fallen & (of not in SELECTION)
+    per_class, per_seed = (group.groupby(field)[of].mean() for field in ("normal", "seed"))
+    broken = silent.groupby(group["normal"]).any()
+    rest = group[~silent].groupby("normal")[of].mean()
+    told = {"mean": per_class.mean(), "std_classes": per_class.std(ddof=0), "std_seeds": per_seed.std(ddof=1)}
+    return {
+        **{name: np.nan if silent.any() else float(value) for name, value in told.items()},
+        "n_classes": len(per_class),
+        "n_seeds": len(per_seed),
+        "n_runs": len(group),
+        "n_collapsed": int(fallen.sum()),
+        "rest": float(rest.mean()),
+        "classes": per_class.where(~broken).to_dict(),
+    }
+
+
+def class_means(
+    frame: pd.DataFrame, by: Sequence[str] = ("method",), of: str = "auroc", methods: Sequence[str] | None = None
+) -> pd.DataFrame:
+    r"""Mean over classes of means over seeds, with both spreads; none where a run collapsed.
+
+    .. math:: \frac{1}{|C|} \sum_{c \in C} \frac{1}{|S_c|} \sum_{s \in S_c} a_{c s}
+
+    Parameters
+    ----------
+    frame : runs.
+    by : fields that make a group, in order of appearance.
+    of : what is averaged; purity, recall and accuracy of a selection are known where training collapsed, too.
+    methods : taken, in this order; what was not run is left out. None takes all.
+
+    Returns
+    -------
+    One row a group: the fields of ``by``; mean, std_classes (ddof 0 over the means of classes), std_seeds (ddof 1 over those
+    of seeds; NaN for one seed), all NaN where a run of the group collapsed; n_classes, n_seeds, n_runs, n_collapsed; rest, the
+    mean of the runs that did not collapse, which is no match for a whole one; classes, {class: mean over its seeds, NaN where
+    one collapsed}; and of the runs' own fields base, oracle, told, anomaly_ratio, words, color, marker, where they agree.
+
+    Raises
+    ------
+    InputError : a group of several pairs, ratios, methods, presets or protocols.
+
+    >>> runs = pd.DataFrame({"method": "a", "normal": list("xxy"), "seed": [0, 1, 0], "auroc": [50.0, 70.0, 90.0]})
+    >>> float(class_means(runs.assign(collapsed=False))["mean"][0])
+    75.0
+    """
+    by = list(by)
+    if methods is not None:
+        place = {method: i for i, method in enumerate(methods)}
+        frame = frame[frame["method"].isin(methods)].sort_values("method", key=lambda column: column.map(place), kind="stable")
+    if of in SELECTION:
+        frame = frame[frame[of].notna()]
+    one_of_each(frame, APART, by)
+    kept = [field for field in KEPT if field in frame and field not in by]
+    rows = []
+    for key, group in frame.groupby(by, sort=False, dropna=False):
+        agreed = {field: group[field].iloc[0] if group[field].nunique(dropna=False) == 1 else None for field in kept}
+        rows.append({**dict(zip(by, key, strict=True)), **_summary(group, of), **agreed})
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*by, *NUMBERS, "rest", "classes", *kept])
+
+
+def selection_means(frame: pd.DataFrame, by: Sequence[str] = ("method",)) -> dict[str, pd.DataFrame]:
+    """AUROC, purity, recall and accuracy of the runs that selected something: ``class_means`` of each, by name."""
+    selecting = frame[frame["purity"].notna()]
+    return {of: class_means(selecting, by, of) for of in ("auroc", *SELECTION)}
+
+
+def by_class(table: pd.DataFrame, key: str = "method") -> pd.DataFrame:
+    """Classes in rows, groups in columns: the numbers behind a table of one pair and ratio.
+
+    >>> by_class(pd.DataFrame({"method": ["a"], "classes": [{"x": 1.0, "y": 2.0}]}))["a"].tolist()
+    [1.0, 2.0]
+    """
+    return pd.DataFrame(dict(zip(table[key], table["classes"], strict=True))).sort_index()
 
 
 def collect(results: Sequence[dict[str, Any]], by: Sequence[str] = ("method",)) -> pd.DataFrame:
@@ -58,29 +230,21 @@ def collect(results: Sequence[dict[str, Any]], by: Sequence[str] = ("method",)) 
     frame = as_frame(results)
     if frame.empty:
         return frame
-    apart = [*PAIR, "anomaly_ratio", "method", *PROTOCOL]
-    apart = [field for field in apart if field not in by and frame[field].nunique(dropna=False) > 1]
-    rows = []
-    for key, group in frame.groupby([*apart, *by], sort=False, dropna=False):
-        per_class = group.groupby("normal")["auroc"].mean()
-        per_seed = group.groupby("seed")["auroc"].mean()
-        collapsed = int(group["collapsed"].sum())
-        rows.append(
-            {
-                **dict(zip([*apart, *by], key, strict=True)),
-                "mean": None if collapsed else float(per_class.mean()),
-                "std_classes": None if collapsed else float(per_class.std(ddof=0)),
-                "std_seeds": None if collapsed or len(per_seed) < 2 else float(per_seed.std(ddof=1)),
-                "n_classes": len(per_class),
-                "n_seeds": len(per_seed),
-                "n_runs": len(group),
-                "n_collapsed": collapsed,
-            }
-        )
-    table = pd.DataFrame(rows)
-    for field in ("mean", "std_classes", "std_seeds"):  # a column of floats would turn None into NaN
-        table[field] = pd.Series([row[field] for row in rows], dtype=object)
-    return table
+    apart = [field for field in APART if field not in by and frame[field].nunique(dropna=False) > 1]
+    table = class_means(frame, [*apart, *by])[[*apart, *by, *NUMBERS]]
+    numbers = {field: [None if pd.isna(v) else v for v in table[field]] for field in NUMBERS[:3]}
+    return table.assign(**{field: pd.Series(values, dtype=object) for field, values in numbers.items()})
+
+
+def _bootstrap(pairs: Sequence[np.ndarray], n_boot: int, seed: int) -> np.ndarray:
+    """(n_boot,) means: as many pairs as there are drawn with replacement, then the classes of each that was drawn."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(pairs), size=(n_boot, len(pairs)))
+    means = np.empty(drawn.shape)
+    for i, gains in enumerate(pairs):
+        here = drawn == i
+        means[here] = gains[rng.integers(len(gains), size=(here.sum(), len(gains)))].mean(axis=1)
+    return means.mean(axis=1)
 
 
 def above(frame: pd.DataFrame, method: str, control: str, n_boot: int = 10_000, seed: int = 0) -> dict[str, Any]:
@@ -88,47 +252,38 @@ def above(frame: pd.DataFrame, method: str, control: str, n_boot: int = 10_000, 
 
     Parameters
     ----------
-    frame : from ``as_frame``, with both methods on the same pairs, classes and seeds.
+    frame : runs of both methods on the same pairs, classes and seeds.
     method, control : names in its ``method`` column.
     n_boot : bootstrap samples.
     seed : of the bootstrap.
 
     Returns
     -------
-    difference (points of AUROC), low and high (95 % interval), verdict: above, below or undecided; where a run of
-    either collapsed, the verdict is collapsed and there are no numbers.
+    difference (points of AUROC), low and high (95 % interval), n_classes, n_above (on how many of them the method is above),
+    and verdict: above, below or undecided. Where a pair has under five classes the verdict is ``too few classes`` and there
+    is no interval; where a run of either collapsed it is ``collapsed`` and there are no numbers.
 
     Raises
     ------
-    ValueError : several ratios, presets or protocols in one frame, or no class and seed that both methods have.
+    InputError : several ratios, presets or protocols in one frame, or no class and seed that both methods have.
     """
-    _one_protocol(frame)
-    wide = frame.set_index([*PAIR, "normal", "seed", "method"])[["auroc", "collapsed"]].unstack("method")
-    if not {method, control} <= set(frame["method"]) or wide["auroc"][[method, control]].dropna().empty:
-        raise ValueError(f"frame must hold {method!r} and {control!r} on the same classes, got none; run both first")
-    if frame[frame["method"].isin([method, control])]["collapsed"].any():
-        return {"difference": None, "low": None, "high": None, "verdict": "collapsed"}
-    gain = (wide["auroc"][method] - wide["auroc"][control]).dropna().groupby([*PAIR, "normal"]).mean()
+    one_of_each(frame, ["anomaly_ratio", *PROTOCOL])
+    both = frame[frame["method"].isin([method, control])]
+    nothing = dict.fromkeys(["difference", "low", "high", "n_classes", "n_above"])
+    if {method, control} == set(both["method"]) and both["collapsed"].any():
+        return {**nothing, "verdict": "collapsed"}
+    wide = both.set_index([*PAIR, "normal", "seed", "method"])["auroc"].unstack("method")
+    wide = wide.reindex(columns=[method, control]).dropna()
+    if wide.empty:
+        raise InputError(f"wanted {method!r} and {control!r} on the same classes and seeds, got none; run both first")
+    gain = (wide[method] - wide[control]).groupby([*PAIR, "normal"]).mean()
     pairs = [values.to_numpy() for _, values in gain.groupby(level=PAIR)]
-    rng = np.random.default_rng(seed)
-    means = np.empty(n_boot)
-    for i in range(n_boot):
-        drawn = rng.integers(len(pairs), size=len(pairs))
-        means[i] = np.mean([rng.choice(pairs[p], len(pairs[p])).mean() for p in drawn])
-    low, high = np.quantile(means, [0.025, 0.975])
-    verdict = "above" if low > 0 else "below" if high < 0 else "undecided"
-    return {
-        "difference": float(np.mean([p.mean() for p in pairs])),
-        "low": float(low),
-        "high": float(high),
-        "verdict": verdict,
-    }
-
-
-def _one_protocol(frame: pd.DataFrame) -> None:
-    for field in ("anomaly_ratio", *PROTOCOL):
-        if frame[field].nunique(dropna=False) > 1:
-            raise ValueError(f"frame must hold one {field}, got {list(frame[field].unique())}; select one before comparing")
+    found = {**nothing, "difference": float(np.mean([values.mean() for values in pairs]))}
+    found |= {"n_classes": len(gain), "n_above": int((gain > 0).sum())}
+    if min(map(len, pairs)) < ENOUGH_CLASSES:
+        return {**found, "verdict": "too few classes"}
+    low, high = map(float, np.quantile(_bootstrap(pairs, n_boot, seed), [0.025, 0.975]))
+    return {**found, "low": low, "high": high, "verdict": "above" if low > 0 else "below" if high < 0 else "undecided"}
 
 
 def gap_closed(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle: str) -> tuple[pd.DataFrame, dict[str, float]]:
@@ -136,7 +291,7 @@ def gap_closed(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle
 
     Parameters
     ----------
-    frame : from ``as_frame``, one ratio and protocol; a method with a collapsed run in a pair has no mean there.
+    frame : runs of one ratio and protocol; a method with a collapsed run in a pair has no mean there.
     method : a name in its ``method`` column.
     controls : the best of them is taken in each pair.
     oracle : the same method with the true target normals and nothing else changed.
@@ -150,22 +305,53 @@ def gap_closed(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle
 
     Raises
     ------
-    ValueError : a method that the frame does not hold, several ratios, presets or protocols.
+    InputError : a method that the frame does not hold, several ratios, presets or protocols.
     """
-    _one_protocol(frame)
+    one_of_each(frame, ["anomaly_ratio", *PROTOCOL])
     missing = {method, oracle, *controls} - set(frame["method"])
     if missing:
-        raise ValueError(
-            f"frame must hold {', '.join(sorted(missing))}, got {', '.join(frame['method'].unique())}; run them first"
-        )
-    means = frame.groupby([*PAIR, "method", "normal"])["auroc"].mean().groupby([*PAIR, "method"]).mean().unstack("method")
-    means = means.mask(frame.groupby([*PAIR, "method"])["collapsed"].any().unstack("method").fillna(False).astype(bool))
+        had = ", ".join(frame["method"].unique())
+        raise InputError(f"wanted runs of {', '.join(sorted(missing))}, got {had}; run them first")
+    means = class_means(frame, [*PAIR, "method"]).set_index([*PAIR, "method"])["mean"].unstack("method")
     candidates = means[list(controls)]
     best = candidates.fillna(-np.inf).idxmax(axis=1).where(candidates.notna().any(axis=1))
-    table = pd.DataFrame({"best_control": best, "control": means[list(controls)].max(axis=1)})
+    table = pd.DataFrame({"best_control": best, "control": candidates.max(axis=1)})
     table["method"], table["oracle"] = means[method], means[oracle]
     table["gain"], table["gap"] = table["method"] - table["control"], table["oracle"] - table["control"]
     wide = table[(table["gap"] >= 1) & table["gain"].notna()]
     closed = float(wide["gain"].sum() / wide["gap"].sum()) if len(wide) else float("nan")
     whole = {"mean_gain": float(table["gain"].mean()), "worst_gain": float(table["gain"].min()), "closed": closed}
     return table.reset_index(), whole
+
+
+def heap_parts(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
+    r"""What becomes of the unlabelled target, for methods that repel whatever they do not take for normal.
+
+    .. math:: \text{anomalies per normal} = \frac{a - r + r (1 - p) / p}{1 - a}
+
+    Parameters
+    ----------
+    frame : runs; purity p, recall r and accuracy a of the selection tell the four parts.
+    methods : rows; not for those that leave a part of the target alone (``density``).
+
+    Returns
+    -------
+    Shares of the unlabelled target: normals aligned, anomalies aligned, anomalies repelled, normals repelled; each in [0, 1],
+    their sum is 1.
+
+    >>> run = {"method": "twofold", "purity": 2 / 3, "recall": 2 / 4, "accuracy": 2 / 5, "anomaly_ratio": 0.2}
+    >>> runs = pd.DataFrame([{**run, "normal": "x", "seed": 0, "collapsed": False}])
+    >>> heap_parts(runs, ["twofold"]).round(2).iloc[0].tolist()  # 4 normals, 1 anomaly; 2 + 1 are taken
+    [0.4, 0.2, 0.0, 0.4]
+    """
+    runs = frame[frame["recall"].gt(0)]
+    purity, recall, accuracy = runs["purity"], runs["recall"], runs["accuracy"]
+    wrong = recall * (1 - purity) / purity  # anomalies aligned, per normal
+    known = accuracy < 1  # else all was told apart without an error, and the share of anomalies is the drawn one
+    drawn = runs["anomaly_ratio"] / (1 - runs["anomaly_ratio"])
+    anomalies = ((accuracy - recall + wrong) / (1 - accuracy).where(known)).where(known, drawn)
+    parts = {"normals aligned": recall, "anomalies aligned": wrong}
+    parts |= {"anomalies repelled": anomalies - wrong, "normals repelled": 1 - recall}
+    shares = runs.assign(collapsed=False, **{name: part / (1 + anomalies) for name, part in parts.items()})
+    means = {name: class_means(shares, of=name, methods=methods).set_index("method")["mean"] for name in parts}
+    return pd.DataFrame(means).rename_axis(None).clip(lower=0)

@@ -9,23 +9,15 @@ from typing import Any
 import pandas as pd
 
 from twofold.errors import InputError
+from twofold.plots.style import collapsed_words
 from twofold.results.published import BLOCKS
-from twofold.results.sentences import with_spread
-from twofold.results.statistics import PAIR, above
+from twofold.results.sentences import interval_words, with_spread
+from twofold.results.statistics import PAIR, PROTOCOL, above, class_means, look_of, one_of_each
 
-__all__ = [
-    "beside_published",
-    "claim_lines",
-    "class_means",
-    "pair_name",
-    "per_class_table",
-    "printed_classes",
-    "standing",
-    "steps",
-]
+__all__ = ["beside_published", "claim_lines", "pair_name", "per_class_table", "printed", "standing", "steps"]
 
 QUOTED_ONLY = "quoted only"
-ENOUGH_CLASSES = 5  # with fewer, all of them agree on a sign too often by chance: 2 * 2 ** -4 is an eighth
+ONE_TASK = [*PAIR, "anomaly_ratio", *PROTOCOL]
 
 
 def pair_name(pair: tuple[str, str, str]) -> str:
@@ -60,10 +52,10 @@ def _printed(row: dict[str, Any] | None) -> str:
 def _difference(ours: dict[str, dict[str, Any]], method: str, row: dict[str, Any] | None) -> str:
     """Ours minus the published value; where only a gain is published, our gain minus that."""
     base = {"mean": 0.0} if row is None or not pd.isna(row["auroc"]) else ours.get(row["over"])
-    if row is None or method not in ours or base is None or ours[method]["mean"] is None or base["mean"] is None:
+    if row is None or method not in ours or base is None or pd.isna(ours[method]["mean"]) or pd.isna(base["mean"]):
         return ""
-    printed = row["gain"] if pd.isna(row["auroc"]) else row["auroc"]
-    return f"{ours[method]['mean'] - base['mean'] - printed:+.1f}"
+    quoted = row["gain"] if pd.isna(row["auroc"]) else row["auroc"]
+    return f"{ours[method]['mean'] - base['mean'] - quoted:+.1f}"
 
 
 def _measured(row: dict[str, Any] | None) -> dict[str, str]:
@@ -80,7 +72,7 @@ def beside_published(collected: pd.DataFrame, quoted: pd.DataFrame) -> pd.DataFr
 
     Parameters
     ----------
-    collected : from ``statistics.collect`` with ``by=["dataset", "source", "target", "method"]``, one row a pair and method.
+    collected : from ``statistics.collect`` or ``class_means`` by dataset, source, target and method, one row a pair and method.
     quoted : from ``published.published``; where none of its blocks is the measured pair, one block alone, which the pair
         then stands in for. Rows of classes are passed over. With no row in ``collected`` every block is quoted alone.
 
@@ -109,58 +101,44 @@ def beside_published(collected: pd.DataFrame, quoted: pd.DataFrame) -> pd.DataFr
         if group["method"].duplicated().any():
             raise InputError(f"wanted one row a method on {pair_name(pair)}, got several; select one ratio and preset")
         means = quoted[(quoted["block"] == block) & (quoted["normal"] == "mean")]
-        printed = {row["method"]: row for row in means.to_dict("records")}
-        ours = {row["method"]: row for row in group.astype(object).where(group.notna(), None).to_dict("records")}
-        for method in dict.fromkeys([*printed, *ours]):
+        theirs = {row["method"]: row for row in means.to_dict("records")}
+        ours = {row["method"]: row for row in group.to_dict("records")}
+        for method in dict.fromkeys([*theirs, *ours]):
             row = {"measured on": pair_name(pair) if method in ours else "", "method": method, **_measured(ours.get(method))}
-            row["quoted from"] = block.replace("->", "→") if method in printed else ""
-            row["published"] = _printed(printed.get(method))
-            row["difference"] = _difference(ours, method, printed.get(method))
+            row["quoted from"] = block.replace("->", "→") if method in theirs else ""
+            row["published"] = _printed(theirs.get(method))
+            row["difference"] = _difference(ours, method, theirs.get(method))
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _one_task(frame: pd.DataFrame) -> None:
-    for field in (*PAIR, "anomaly_ratio"):
-        if frame[field].nunique() > 1:
-            raise InputError(f"wanted runs of one {field}, got {list(frame[field].unique())}; select one of them")
-
-
-def class_means(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
-    """AUROC of each class, the mean over its seeds, as numbers to draw.
+def printed(quoted: pd.DataFrame, methods: Sequence[str] | None = None) -> pd.DataFrame:
+    """The paper's numbers in the shape of ``statistics.class_means``, to be drawn beside ours by the same functions.
 
     Parameters
     ----------
-    frame : from ``statistics.as_frame``, one pair of domains and one share of anomalies.
-    methods : columns, in this order; what was not run is left out.
+    quoted : blocks of ``published.published``.
+    methods : rows, in this order; one that is not printed has no numbers. None takes those that are printed.
 
     Returns
     -------
-    Classes in rows, in percent; NaN where a run of the class collapsed.
-
-    Raises
-    ------
-    InputError : several pairs or ratios.
-    """
-    _one_task(frame)
-    means = frame.groupby(["normal", "method"], sort=False).agg(auroc=("auroc", "mean"), collapsed=("collapsed", "any"))
-    wide = means["auroc"].where(~means["collapsed"]).unstack("method").sort_index()
-    return wide[[method for method in methods if method in wide]]
-
-
-def printed_classes(quoted: pd.DataFrame) -> pd.DataFrame:
-    """The paper's classes in rows, its methods in columns, as numbers to draw.
-
-    Parameters
-    ----------
-    quoted : one block of ``published.published``.
+    One row a block and method: mean and std_classes as printed, classes ({} where they are not printed), n_collapsed 0.
 
     >>> from twofold.results.published import published
-    >>> printed_classes(published("table2")).loc["car", ["source_only", "twofold"]].tolist()
-    [78.65, 62.76]
+    >>> table = printed(published("table2"), ["source_only", "density"])
+    >>> table["mean"].tolist(), table["classes"][0]["car"]
+    ([62.84, nan], 78.65)
     """
-    rows = quoted[quoted["normal"] != "mean"]
-    return rows.pivot(index="normal", columns="method", values="auroc")[list(dict.fromkeys(rows["method"]))]
+    rows = []
+    for block, part in quoted.groupby("block", sort=False):
+        for method in list(dict.fromkeys(part["method"])) if methods is None else methods:
+            mine = part[part["method"] == method]
+            told, classes = mine[mine["normal"] == "mean"], mine[mine["normal"] != "mean"]
+            row = {"block": block, "method": method, "mean": told["auroc"].max(), "std_classes": told["std"].max()}
+            row |= {"n_classes": len(classes), "n_runs": len(classes), "n_collapsed": 0}
+            row["classes"] = dict(zip(classes["normal"], classes["auroc"], strict=True))
+            rows.append(row | vars(look_of(mine["base"].iloc[0] if len(mine) else method)))
+    return pd.DataFrame(rows)
 
 
 def per_class_table(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
@@ -168,7 +146,8 @@ def per_class_table(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame
 
     Parameters
     ----------
-    frame, methods : as in ``class_means``.
+    frame : runs of one pair of domains and one share of anomalies.
+    methods : columns, in this order; what was not run is left out.
 
     Returns
     -------
@@ -179,52 +158,23 @@ def per_class_table(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame
     ------
     InputError : several pairs or ratios.
     """
-    wide = class_means(frame, methods)
-    table = {"normal class": [*wide.index, "avg", "std over classes", "std over seeds"]}
-    for method in wide:
-        rows = frame[frame["method"] == method]
-        classes = [_summary(rows[rows["normal"] == name]) for name in wide.index]
-        every = _summary(rows)
-        cells = [("mean", told) for told in [*classes, every]] + [("std_classes", every), ("std_seeds", every)]
-        table[method] = [_cell(told, field) for field, told in cells]
+    one_of_each(frame, ONE_TASK)
+    classes = class_means(frame, ["normal", "method"], methods=methods)
+    names = sorted(classes["normal"].unique())
+    table = {"normal class": [*names, "avg", "std over classes", "std over seeds"]}
+    for whole in class_means(frame, methods=methods).to_dict("records"):
+        rows = classes[classes["method"] == whole["method"]].set_index("normal").reindex(names)
+        cells = ["" if pd.isna(row["n_runs"]) else _cell(row, "mean") for row in rows.to_dict("records")]
+        table[whole["method"]] = [*cells, *(_cell(whole, field) for field in ("mean", "std_classes", "std_seeds"))]
     return pd.DataFrame(table)
 
 
-def _cell(told: dict[str, Any], field: str) -> str:
+def _cell(row: dict[str, Any], field: str) -> str:
     """A mean, or how many runs collapsed; a spread, or nothing where one class or seed has none."""
-    if told["n_collapsed"]:
-        return f"{told['n_collapsed']}/{told['n_runs']} collapsed" if field == "mean" else ""
-    unknown = pd.isna(told[field]) or (field == "std_classes" and told["n_classes"] < 2)
-    return "" if unknown else f"{told[field]:.1f}"
-
-
-def _summary(rows: pd.DataFrame) -> dict[str, Any]:
-    """Mean and spreads of one method's runs, as ``reports.with_spread`` takes them."""
-    per_class, per_seed = (rows.groupby(field)["auroc"].mean() for field in ("normal", "seed"))
-    return {
-        "mean": per_class.mean(),
-        "std_classes": per_class.std(ddof=0),
-        "std_seeds": per_seed.std(ddof=1),
-        "n_classes": len(per_class),
-        "n_collapsed": int(rows["collapsed"].sum()),
-        "n_runs": len(rows),
-    }
-
-
-def _told(summary: dict[str, Any]) -> str:
-    return with_spread(summary).replace("classes 0.0", "one class") if summary["n_classes"] < 2 else with_spread(summary)
-
-
-def _distance(frame: pd.DataFrame, method: str, control: str) -> tuple[str, str]:
-    """The verdict on a difference, and the difference in words; few classes have no interval."""
-    found = above(frame, method, control)
-    if found["verdict"] == "collapsed":
-        return "collapsed", "no difference, a run collapsed"
-    wide = class_means(frame, [method, control]).dropna()
-    if len(wide) < ENOUGH_CLASSES:
-        higher = int((wide[method] > wide[control]).sum())
-        return "too few classes", f"{found['difference']:+.1f} points (above on {higher} of {len(wide)} classes)"
-    return found["verdict"], f"{found['difference']:+.1f} points [{found['low']:+.1f}, {found['high']:+.1f}]"
+    if row["n_collapsed"]:
+        return collapsed_words(row) if field == "mean" else ""
+    unknown = pd.isna(row[field]) or (field == "std_classes" and row["n_classes"] < 2)
+    return "" if unknown else f"{row[field]:.1f}"
 
 
 def standing(frame: pd.DataFrame, methods: Sequence[str]) -> list[str]:
@@ -232,25 +182,29 @@ def standing(frame: pd.DataFrame, methods: Sequence[str]) -> list[str]:
 
     Parameters
     ----------
-    frame, methods : as in ``class_means``.
+    frame, methods : as in ``per_class_table``.
 
     Returns
     -------
-    A line a method; collapsed ones come last. A distance whose 95 % interval (bootstrap over classes) holds 0 is undecided;
-    under five classes no interval is printed, but on how many it is above.
+    A line a method; one that collapsed somewhere has no place, but is told at the end with the mean of its other runs. A
+    distance whose 95 % interval (bootstrap over classes) holds 0 is undecided; under five classes no interval is printed, but
+    on how many it is above.
 
     Raises
     ------
     InputError : several pairs or ratios.
     """
-    _one_task(frame)
-    told = {method: _summary(frame[frame["method"] == method]) for method in methods if method in set(frame["method"])}
-    order = sorted(told, key=lambda method: (told[method]["n_collapsed"] > 0, -told[method]["mean"]))
-    lines = [f"1. {order[0]}: {_told(told[order[0]])}"]
-    for place, (better, method) in enumerate(pairwise(order), start=2):
-        verdict, words = _distance(frame, method, better)
-        mark = " (undecided)" if verdict == "undecided" else ""
-        lines.append(f"{place}. {method}: {_told(told[method])}; to {better} {words}{mark}")
+    one_of_each(frame, ONE_TASK)
+    table = class_means(frame, methods=methods).sort_values("mean", ascending=False, kind="stable")
+    whole = table[table["n_collapsed"] == 0].to_dict("records")
+    lines = [f"{place}. {row['method']}: {with_spread(row)}" for place, row in enumerate(whole, start=1)]
+    for place, (better, row) in enumerate(pairwise(whole), start=1):
+        found = above(frame, row["method"], better["method"])
+        mark = " (undecided)" if found["verdict"] == "undecided" else ""
+        lines[place] += f"; to {better['method']} {interval_words(found)}{mark}"
+    for row in table[table["n_collapsed"] > 0].to_dict("records"):
+        rest = "" if pd.isna(row["rest"]) else f"; of the rest {row['rest']:.1f}"
+        lines.append(f"no place. {row['method']}: {with_spread(row)}{rest}")
     return lines
 
 
@@ -259,7 +213,7 @@ def steps(frame: pd.DataFrame, ladder: Sequence[str]) -> list[str]:
 
     Parameters
     ----------
-    frame : as in ``class_means``.
+    frame : as in ``per_class_table``.
     ladder : methods, each promised to be above the one before.
 
     Returns
@@ -268,30 +222,29 @@ def steps(frame: pd.DataFrame, ladder: Sequence[str]) -> list[str]:
 
     Raises
     ------
-    InputError : several pairs or ratios.
+    InputError : several pairs or ratios, or a method that was not run.
     """
-    _one_task(frame)
+    one_of_each(frame, ONE_TASK)
     lines = []
     for before, after in pairwise(ladder):
-        verdict, words = _distance(frame, after, before)
-        lines.append(f"{ {'above': 'holds', 'below': 'reversed'}.get(verdict, verdict) }: {before} < {after}, {words}")
+        found = above(frame, after, before)
+        verdict = {"above": "holds", "below": "reversed"}.get(found["verdict"], found["verdict"])
+        lines.append(f"{verdict}: {before} < {after}, {interval_words(found)}")
     return lines
 
 
-def claim_lines(checked: pd.DataFrame, n_classes: int) -> list[str]:
+def claim_lines(checked: pd.DataFrame) -> list[str]:
     """The paper's claims as held against runs: a sentence a claim and pair.
 
     Parameters
     ----------
     checked : from ``published.check_claims``.
-    n_classes : behind it; under five decide nothing.
     """
     lines = []
     for row in checked.itertuples():
-        few = n_classes < ENOUGH_CLASSES and row.verdict in ("holds", "reversed", "undecided")
         ours = "" if pd.isna(row.difference) else f"; ours {row.difference:+.1f}"
-        ours += f" [{row.low:+.1f}, {row.high:+.1f}]" if ours and not few else ""
-        printed = "" if pd.isna(row.published) else f"; printed {row.published:+.2f} ({row.published_on.replace('->', '→')})"
+        ours += "" if pd.isna(row.low) else f" [{row.low:+.1f}, {row.high:+.1f}]"
+        quoted = "" if pd.isna(row.published) else f"; printed {row.published:+.2f} ({row.published_on.replace('->', '→')})"
         pair = pair_name((row.dataset, row.source, row.target))
-        lines.append(f"{'too few classes' if few else row.verdict}: {row.sentence} [{pair}]{ours}{printed}")
+        lines.append(f"{row.verdict}: {row.sentence} [{pair}]{ours}{quoted}")
     return lines

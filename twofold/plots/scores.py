@@ -1,279 +1,277 @@
-"""Figures: one palette, one marker a role, direct labels; every function draws on the axes it is given."""
+"""Scores of methods side by side: bars, dots, gains, and what a selection took; conventions as in ``style``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from twofold.plots.style import (
+    COLORS,
+    HALO,
+    INK,
+    SCORE_WORDS,
+    SELECTION_LOOKS,
+    Look,
+    chance_line,
+    collapsed_words,
+    look_of_row,
+    spread_out,
+)
 
-__all__ = [
-    "COLORS",
-    "MARKERS",
-    "METHOD_COLORS",
-    "bars",
-    "curse_figure",
-    "method_dots",
-    "picture_rows",
-    "ratio_curves",
-    "save",
-    "use_style",
-]
+__all__ = ["bars", "class_dots", "dumbbells", "gain_bars", "heap_bars", "method_dots", "selection_map", "target_dots"]
 
-# Okabe and Ito's colours: told apart by colour-blind eyes, and, with the markers, in grey
-COLORS = {"source": "#0072B2", "target": "#E69F00", "normal": "#009E73", "anomalous": "#D55E00"}
-MARKERS = {"source": "o", "target": "s", "normal": "^", "anomalous": "X"}
-METHOD_COLORS = {
-    "random_init": "#BBBBBB",
-    "zero_shot": "#999999",
-    "source_knn": "#777777",
-    "source_only": COLORS["source"],
-    "target_only": COLORS["target"],
-    "align_all": COLORS["anomalous"],
-    "cluster_backbone": "#8C6D31",
-    "twofold": COLORS["normal"],
-    "density": "#CC79A7",
-    "oracle": "#000000",
-    "in_domain": "#56B4E9",
-    "pooled_gaussian": "#7A1FA2",
-}
-METHOD_MARKERS = {
-    **{"source_only": "o", "target_only": "s", "align_all": "X", "twofold": "^", "density": "D", "oracle": "*"},
-    **{
-        "in_domain": "P",
-        "cluster_backbone": "v",
-        "zero_shot": "<",
-        "source_knn": ">",
-        "random_init": ".",
-        "pooled_gaussian": "h",
-    },
-}
-METHOD_WORDS = {
-    "random_init": "random network",
-    "zero_shot": "frozen encoder, source mean",
-    "source_knn": "frozen encoder, source neighbours",
-    "source_only": "source only",
-    "target_only": "target only (kNN, no training)",
-    "align_all": "align everything",
-    "cluster_backbone": "align the backbone's dominant cluster",
-    "twofold": "align the dominant cluster (paper)",
-    "density": "align the dense part (ours)",
-    "oracle": "oracle",
-    "in_domain": "trained on the target's normals",
-    "pooled_gaussian": "pooled Gaussians (ours, no training)",
+HEAP = {  # part of the unlabelled target -> role, hatched where it is repelled
+    "normals aligned": ("normal", ""),
+    "anomalies aligned": ("anomalous", ""),
+    "anomalies repelled": ("anomalous", "////"),
+    "normals repelled": ("normal", "////"),
 }
 
 
-def _plain(method: str) -> str:
-    """A method's name without what was overridden and without its oracle mark."""
-    return method.split("[")[0].split(" ")[0]
+def _known(row: Mapping) -> pd.Series:
+    """The classes of a row that have a number."""
+    return pd.Series(row["classes"], dtype=float).dropna()
 
 
-def use_style() -> None:
-    """Set the house style for all figures of a session."""
-    sns.set_theme(
-        style="ticks",
-        context="notebook",
-        rc={
-            "figure.dpi": 110,
-            "savefig.dpi": 160,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.titleweight": "bold",
-            "axes.titlelocation": "left",
-            "axes.titlesize": 12,
-            "axes.labelsize": 11,
-            "xtick.labelsize": 10,
-            "ytick.labelsize": 10,
-            "legend.frameon": False,
-        },
-    )
+def _beside(ax: Axes, height: float, words: str, color: str, **look: object) -> None:
+    """Words to the right of a row."""
+    ax.text(1.02, height, words, transform=ax.get_yaxis_transform(), va="center", color=color, **look)
 
 
-def save(figure: Figure, path: str | Path) -> Path:
-    """Write a figure, creating its folder."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, bbox_inches="tight")
-    return path
+def _score_axis(ax: Axes, names: list[str], lowest: float, margin: float, top: float = -0.6) -> None:
+    """A row a name, downwards, over the scores in percent."""
+    chance_line(ax)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.4, top)
+    ax.set_xlim(np.nanmin([25.0, lowest - margin]), 102)
+    ax.set_xlabel(SCORE_WORDS)
 
 
-def picture_rows(rows: Sequence[tuple[str, Tensor, Sequence[int] | None, str]], ax: Axes) -> Axes:
-    """Rows of pictures with a heading each; framed by label where labels are given.
+def bars(table: pd.DataFrame, ax: Axes) -> Axes:
+    """The mean of each row as a bar over its classes, which are dots.
 
     Parameters
     ----------
-    rows : (heading, uint8 (n, 3, h, w), labels (n,) or None, colour of the heading) each.
-    ax : drawn on.
+    table : a row a method.
     """
-    ax.set_axis_off()
-    ax.set_title("")
-    n = max(len(pictures) for _, pictures, _, _ in rows)
-    for i, (heading, pictures, labels, color) in enumerate(rows):
-        top = -1.8 * i
-        ax.text(0, top + 0.12, heading, color=color, fontsize=11.5, fontweight="bold", va="bottom")
-        for j, picture in enumerate(pictures):
-            ax.imshow(picture.permute(1, 2, 0).numpy(), extent=(j + 0.04, j + 0.96, top - 0.96, top - 0.04))
-            role = None if labels is None else ("normal", "anomalous")[int(labels[j])]
-            edge = "#CCCCCC" if role is None else COLORS[role]
-            width = 0.8 if role is None else 2.6
-            ax.add_patch(plt.Rectangle((j + 0.04, top - 0.96), 0.92, 0.92, fill=False, edgecolor=edge, linewidth=width))
-            if role == "anomalous":
-                ax.text(j + 0.5, top - 1.02, "✕", color=edge, ha="center", va="top", fontsize=9, fontweight="bold")
-    ax.set_xlim(-0.05, n + 0.05)
-    ax.set_ylim(-1.8 * (len(rows) - 1) - 1.3, 0.6)
-    ax.set_aspect("equal")
-    return ax
-
-
-def bars(frame: pd.DataFrame, methods: Sequence[str], ax: Axes) -> Axes:
-    """AUROC of methods as bars over their classes' values (dots).
-
-    Parameters
-    ----------
-    frame : from ``statistics.as_frame``, the methods drawn at one anomaly ratio.
-    methods : in this order.
-    ax : drawn on.
-    """
-    for i, method in enumerate(methods):
-        rows = frame[frame["method"] == method]
-        color = METHOD_COLORS[_plain(method)]
-        if rows["collapsed"].any():
-            ax.text(i, 50, f"{int(rows['collapsed'].sum())}/{len(rows)}\ncollapsed", ha="center", va="center", color=color)
+    rows = table.to_dict("records")
+    for i, row in enumerate(rows):
+        look = look_of_row(row)
+        if pd.isna(row["mean"]):
+            ax.text(i, 50, collapsed_words(row, "\n"), ha="center", va="center", color=look.color)
             continue
-        values = rows.groupby("normal")["auroc"].mean()
-        ax.bar(i, values.mean(), width=0.62, color=color, alpha=0.85)
+        values = _known(row)
+        ax.bar(i, row["mean"], width=0.62, color=look.color, alpha=0.85)
         ax.scatter(np.full(len(values), i), values, s=16, color="white", edgecolor="black", linewidth=0.8, zorder=3)
-        ax.text(i, 3, f"{values.mean():.0f}", ha="center", color="white", fontsize=13, fontweight="bold")
-    ax.axhline(50, color="#888888", linewidth=1, linestyle=":")
-    ax.set_xticks(range(len(methods)), [METHOD_WORDS[_plain(m)].replace("trained on ", "trained on\n") for m in methods])
+        ax.text(i, 3, f"{row['mean']:.0f}", ha="center", color="white", fontsize=13, fontweight="bold")
+    chance_line(ax, horizontal=True)
+    ax.set_xticks(range(len(rows)), [look_of_row(row).words.replace("trained on ", "trained on\n") for row in rows])
     ax.set_ylim(0, 100)
-    ax.set_ylabel("AUROC on the target (%)")
-    return ax
-
-
-def _apart(heights: list[float], gap: float) -> list[float]:
-    """Heights moved apart to at least ``gap``, in their order, around where they were."""
-    order = np.argsort(heights)
-    placed = np.array(heights, float)[order]
-    for _ in range(200):
-        gaps = np.diff(placed)
-        close = np.flatnonzero(gaps < gap - 1e-6)
-        if not len(close):
-            break
-        for i in close:
-            shift = (gap - (placed[i + 1] - placed[i])) / 2
-            placed[i] -= shift
-            placed[i + 1] += shift
-    result = np.empty(len(heights))
-    result[order] = placed
-    return result.tolist()
-
-
-def ratio_curves(frame: pd.DataFrame, methods: Sequence[str], ax: Axes, flat: Sequence[str] = ("source_only",)) -> Axes:
-    """AUROC against the share of anomalies, labelled at the lines' ends; error bars over classes.
-
-    Parameters
-    ----------
-    frame : from ``statistics.as_frame``.
-    methods : drawn as curves.
-    ax : drawn on.
-    flat : methods that never see the target, drawn as a level.
-    """
-    ratios = sorted(frame["anomaly_ratio"].unique())
-    ends = []
-    for i, method in enumerate([*methods, *flat]):
-        rows = frame[frame["method"] == method]
-        per_class = rows.groupby(["anomaly_ratio", "normal"])["auroc"].mean().unstack("normal")
-        color = METHOD_COLORS[_plain(method)]
-        if method in flat:
-            level = np.nan if rows["collapsed"].any() else per_class.to_numpy().mean()
-            ax.axhline(level, color=color, linewidth=1.8, linestyle=(0, (5, 3)), zorder=1)
-            ends.append((level, method))
-            continue
-        x = 100 * per_class.index.to_numpy()
-        collapsed = rows.groupby("anomaly_ratio")["collapsed"].any().reindex(per_class.index).to_numpy(bool)
-        mean = np.where(collapsed, np.nan, per_class.mean(axis=1))
-        spread = per_class.std(axis=1, ddof=0)
-        shift = (i - len(methods) / 2) * 0.25
-        ax.errorbar(
-            x + shift, mean, spread, color=color, marker=METHOD_MARKERS[_plain(method)], markersize=7, linewidth=2.2,
-            ecolor=(*to_rgb(color), 0.4), elinewidth=1.1, linestyle="--" if method == "oracle" else "-",
-        )  # fmt: skip
-        ends.append((float(mean[-1]), method))
-    ends = [(height, method) for height, method in ends if np.isfinite(height)]
-    gap = 0.052 * np.diff(ax.get_ylim())[0]
-    right = 100 * ratios[-1]
-    span = right - 100 * ratios[0]
-    for (height, method), place in zip(ends, _apart([h for h, _ in ends], gap), strict=True):
-        color = METHOD_COLORS[_plain(method)]
-        ax.annotate(
-            METHOD_WORDS[_plain(method)], (right + 0.03 * span, height), (right + 0.09 * span, place), va="center", fontsize=10,
-            color=color, fontweight="bold", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0},
-        )  # fmt: skip
-    ax.set_xticks([100 * r for r in ratios])
-    ax.set_xlabel("anomalies in the unlabelled target set (%)")
-    ax.set_ylabel("AUROC on the target (%)")
+    ax.set_ylabel(SCORE_WORDS)
     return ax
 
 
 def method_dots(table: pd.DataFrame, ax: Axes) -> Axes:
-    """One dot a method on a common axis, oracles hollow, collapsed ones said in words.
+    """One dot a method on a common axis with its spread over classes, what was told labels hollow, what collapsed in words.
 
     Parameters
     ----------
-    table : from ``statistics.collect``, indexed by method.
-    ax : drawn on.
+    table : a row a method.
     """
-    for i, (method, row) in enumerate(table.iterrows()):
-        color = METHOD_COLORS[_plain(method)]
-        if row["n_collapsed"]:
-            ax.text(50, i, f"{row['n_collapsed']}/{row['n_runs']} collapsed", va="center", fontsize=9, color=color)
+    for i, row in enumerate(table.to_dict("records")):
+        look = look_of_row(row)
+        if pd.isna(row["mean"]):
+            ax.text(50, i, collapsed_words(row), va="center", fontsize=9, color=look.color)
             continue
-        told = "oracle" in method
-        face = "white" if told else color
-        ax.errorbar(row["mean"], i, xerr=row["std_classes"], color=color, linewidth=1.2, zorder=1)
-        ax.scatter(row["mean"], i, s=64, marker=METHOD_MARKERS[_plain(method)], color=face, edgecolor=color, zorder=2)
+        face = "white" if row.get("told") == "labels" else look.color
+        ax.errorbar(row["mean"], i, xerr=row["std_classes"], color=look.color, linewidth=1.2, zorder=1)
+        ax.scatter(row["mean"], i, s=64, marker=look.marker, color=face, edgecolor=look.color, zorder=2)
         ax.text(row["mean"], i - 0.22, f"{row['mean']:.1f}", ha="center", va="bottom", fontsize=8.5, color="#333333")
-    ax.axvline(50, color="#888888", linewidth=1, linestyle=":")
-    ax.set_yticks(range(len(table)), table.index)
-    ax.set_ylim(len(table) - 0.4, -0.8)
-    lowest = pd.to_numeric(table["mean"]).min()
-    ax.set_xlim(min(30, lowest - 8), 103)
-    ax.set_xlabel("AUROC on the target (%)")
+    _score_axis(ax, list(table["method"]), table["mean"].min(), 8, top=-0.8)
     return ax
 
 
-def curse_figure(frame: pd.DataFrame, rows: Sequence[tuple], methods: Sequence[str], claim: str, footer: str) -> Figure:
-    """The first figure: the task in pictures, what the shift costs, and what each way of aligning makes of it.
+def _extremes(values: pd.Series) -> list[tuple[float, str]]:
+    """Where to write the worst and the best class: below their dots, or together where these are close."""
+    if len(values) < 2:
+        return []
+    worst, best = values.idxmin(), values.idxmax()
+    if values[best] - values[worst] < 1.2 * len(worst + best) + 2:
+        return [((values[worst] + values[best]) / 2, f"{worst}, {best}")]
+    return [(values[worst], worst), (values[best], best)]
+
+
+def class_dots(table: pd.DataFrame, ax: Axes) -> Axes:
+    """A row a method: a dot a class, the mean with its standard deviation over classes, worst and best class named.
 
     Parameters
     ----------
-    frame : from ``statistics.as_frame``.
-    rows : of ``picture_rows``.
-    methods : curves.
-    claim : title, computed from the frame.
-    footer : data, preset, n, seeds, selection rule.
+    table : a row a method, ours or from ``results.tables.printed``; a mean whose classes are not known is hollow, a row
+        without any number is said not to be printed.
     """
-    figure = plt.figure(figsize=(14.5, 5.6))
-    grid = figure.add_gridspec(1, 3, width_ratios=(1.3, 0.55, 1.45), wspace=0.26, left=0.02, right=0.83, top=0.82, bottom=0.16)
-    pictures, cost, curves = (figure.add_subplot(cell) for cell in grid)
-    picture_rows(rows, pictures)
-    bars(frame, ["in_domain (oracle)", "source_only"], cost)
-    cost.set_title("What the shift costs")
-    ratio_curves(frame, methods, curves)
-    curves.set_title("What aligning the target repairs")
-    figure.text(0.02, 0.93, claim, fontsize=15, fontweight="bold", ha="left")
-    figure.text(0.02, 0.015, footer, fontsize=9, color="#555555", ha="left")
-    return figure
+    lowest = table["mean"].min()
+    for i, row in enumerate(table.to_dict("records")):
+        look, values = look_of_row(row), _known(row)
+        lowest = np.nanmin([lowest, values.min()])
+        ax.scatter(values, np.full(len(values), i), s=20, color="white", edgecolor=look.color, linewidth=1.0, zorder=2)
+        for where, names in _extremes(values):
+            ax.text(where, i + 0.2, names.replace("_", " "), ha="center", va="top", fontsize=7.5, color=INK)
+        if pd.isna(row["mean"]) and not row["n_collapsed"]:
+            ax.text(60, i, "not printed", va="center", ha="center", fontsize=9, color=INK)
+            continue
+        if pd.isna(row["mean"]):
+            _beside(ax, i - 0.1, collapsed_words(row, "\n"), look.color, fontsize=9.5, weight="bold")
+            continue
+        height = i - 0.14 if len(values) else i
+        hollow = row.get("told") == "labels" or not len(values)
+        ax.errorbar(row["mean"], height, xerr=row["std_classes"], color=look.color, linewidth=1.6, capsize=3, zorder=3)
+        face = "white" if hollow else look.color
+        ax.scatter(row["mean"], height, s=80, marker=look.marker, color=face, edgecolor=look.color, linewidth=1.5, zorder=4)
+        _beside(ax, i - 0.1, f"{row['mean']:.1f}", look.color, fontsize=9.5, weight="bold")
+    _score_axis(ax, [method.replace("[", "\n[") for method in table["method"]], lowest, 8)
+    return ax
+
+
+def target_dots(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Printed means of several targets, a row a target and a marker a method.
+
+    Parameters
+    ----------
+    table : from ``results.tables.printed``, blocks of one source.
+    """
+    targets, methods = list(dict.fromkeys(table["block"])), list(dict.fromkeys(table["method"]))
+    for i, (_, rows) in enumerate(table.groupby("method", sort=False)):
+        look = look_of_row(rows.iloc[0])
+        where = [targets.index(block) + 0.12 * (i - (len(methods) - 1) / 2) for block in rows["block"]]
+        style = {"marker": look.marker, "edgecolor": look.color, "label": rows["method"].iloc[0]}
+        ax.scatter(rows["mean"], where, s=70, color="white", linewidth=1.6, **style)
+    _score_axis(ax, [target.split("->")[1] for target in targets], table["mean"].min(), 8, top=-0.5)
+    ax.set_ylim(len(targets) - 0.5, -0.5)
+    ax.legend(fontsize=9, loc="upper left", frameon=True, framealpha=1, edgecolor="none")
+    return ax
+
+
+def dumbbells(table: pd.DataFrame, before: str, after: str, ax: Axes) -> Axes:
+    """A row a class: from its AUROC under one method to that under another; classes that lose are dashed.
+
+    Parameters
+    ----------
+    table : a row a method; classes where either collapsed are named and not drawn.
+    before, after : methods.
+    """
+    rows = {row["method"]: row for row in table.to_dict("records")}
+    wide = pd.DataFrame({method: rows[method]["classes"] for method in (before, after)}, dtype=float)
+    gain = (wide[after] - wide[before]).sort_values(ascending=False, na_position="last")
+    for i, name in enumerate(gain.index):
+        if pd.isna(gain[name]):
+            ax.text(50, i, "collapsed", va="center", fontsize=9, color=INK)
+            continue
+        lost = gain[name] < 0
+        ax.plot(
+            wide.loc[name, [before, after]], [i, i], color=COLORS["anomalous"] if lost else "#BBBBBB", linewidth=2.4,
+            linestyle="--" if lost else "-", zorder=1,
+        )  # fmt: skip
+        for method in (before, after):
+            look, label = look_of_row(rows[method]), method if i == 0 else None
+            ax.scatter(wide.loc[name, method], i, s=52, color=look.color, marker=look.marker, zorder=2, label=label)
+        _beside(ax, i, f"{gain[name]:+.1f}", COLORS["anomalous"] if lost else INK, fontsize=9)
+    _score_axis(ax, [name.replace("_", " ") for name in gain.index], wide.min().min(), 5)
+    return ax
+
+
+def gain_bars(table: pd.DataFrame, control: str, ax: Axes) -> Axes:
+    """AUROC of methods as dots over the control's level, with their gain in points; a small dot a class.
+
+    Parameters
+    ----------
+    table : a row a method, from left to right; the control among them.
+    control : whose mean is the level; where a run of it collapsed there are no gains.
+    """
+    rows = table.to_dict("records")
+    (reference,) = (row for row in rows if row["method"] == control)
+    level, lowest = reference["mean"], np.nan
+    ax.axhline(level, color=look_of_row(reference).color, linewidth=1.4, linestyle=(0, (5, 3)), zorder=1)
+    for i, row in enumerate(rows):
+        look, values, mean = look_of_row(row), _known(row), row["mean"]
+        lowest = np.nanmin([lowest, values.min(), 51.0])
+        if pd.isna(mean):
+            ax.text(i, 50, collapsed_words(row, "\n"), ha="center", va="center", color=look.color, fontsize=9, bbox=HALO)
+            continue
+        ax.plot([i, i], [level, mean], color=look.color, linewidth=5, alpha=0.35, solid_capstyle="butt")
+        ax.scatter(np.full(len(values), i + 0.17), values, s=14, color=look.color, alpha=0.5, linewidth=0)
+        ax.scatter(i, mean, s=90, color=look.color, marker=look.marker, edgecolor="white", zorder=4)
+        gain = "" if row["method"] == control or np.isnan(level) else f"\n{mean - level:+.1f}"
+        place = {"x": i - 0.14, "y": mean, "ha": "right", "va": "center" if gain else "bottom"}
+        ax.text(s=f"{mean:.1f}{gain}", fontsize=9, color=look.color, bbox=HALO, **place)
+    ax.set_xticks(range(len(rows)), [row["method"].replace("_", "\n") for row in rows])
+    ax.set_xlim(-0.7, len(rows) - 0.5)
+    ax.set_ylim(lowest - 6 if ax.get_autoscaley_on() else min(lowest - 6, ax.get_ylim()[0]), 102)  # panels may share it
+    ax.set_ylabel(SCORE_WORDS)
+    return ax
+
+
+def selection_map(
+    tables: Mapping[str, pd.DataFrame], ax: Axes, key: str = "selection", looks: Mapping[str, Look] = SELECTION_LOOKS
+) -> Axes:
+    """Recall against purity: a small mark a class, a large one the mean of a selection, with the AUROC that came of it.
+
+    Parameters
+    ----------
+    tables : from ``results.statistics.selection_means``, a row a selection.
+    key : column that tells selections apart.
+    looks : of each.
+    """
+    tops = []
+    rows = (tables[of].to_dict("records") for of in ("purity", "recall", "auroc"))
+    for purity, recall, auroc in zip(*rows, strict=True):
+        look = look_of_row(purity, key, looks)
+        dots = 100 * pd.DataFrame({"x": purity["classes"], "y": recall["classes"]}, dtype=float)
+        x, y = 100 * purity["mean"], 100 * recall["mean"]
+        ax.scatter(dots["x"], dots["y"], s=18, color=look.color, marker=look.marker, alpha=0.35, linewidth=0)
+        ax.scatter(x, y, s=130, color=look.color, marker=look.marker, edgecolor="white", zorder=4)
+        score = collapsed_words(auroc) if pd.isna(auroc["mean"]) else f"AUROC {auroc['mean']:.1f}"
+        tops.append((y, x, f"{look.words}: {score}", look.color))
+    low, high = ax.get_ylim()
+    right = ax.get_xlim()[1]
+    for (y, x, text, color), place in zip(tops, spread_out([top[0] for top in tops], 0.075 * (high - low)), strict=True):
+        ax.annotate(
+            text, (x, y), (1.04, (place - low) / (high - low)), textcoords="axes fraction", va="center", color=color,
+            fontsize=10, fontweight="bold", arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7, "shrinkB": 6},
+        )  # fmt: skip
+    ax.set_xlim(right=right)
+    ax.set_ylim(low, high)
+    ax.set_xlabel("purity: normals among the selected (%)")
+    ax.set_ylabel("recall: selected among the normals (%)")
+    return ax
+
+
+def heap_bars(parts: pd.DataFrame, ax: Axes) -> Axes:
+    """A bar a method: what it aligns (plain) and repels (hatched), normals and anomalies apart.
+
+    Parameters
+    ----------
+    parts : from ``results.statistics.heap_parts``.
+    """
+    left = np.zeros(len(parts))
+    for part, (role, hatch) in HEAP.items():
+        width = 100 * parts[part].to_numpy()
+        line = np.where(width < 0.05, 0, 1)  # a part of nothing has no edge
+        look = {"color": "white" if hatch else COLORS[role], "edgecolor": COLORS[role], "hatch": hatch, "label": part}
+        ax.barh(range(len(parts)), width, left=left, height=0.62, linewidth=line, **look)
+        for i, (start, share) in enumerate(zip(left, width, strict=True)):
+            if share >= 4:
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2} if hatch else None
+                style = {"fontsize": 9, "color": "black" if hatch else "white", "bbox": box}
+                ax.text(start + share / 2, i, f"{share:.0f}", ha="center", va="center", **style)
+        left += width
+    ax.set_yticks(range(len(parts)), parts.index)
+    ax.set_ylim(len(parts) - 0.4, -0.6)
+    ax.set_xlim(0, 100)
+    ax.set_xlabel("share of the unlabelled target set (%)")
+    legend = ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9, borderaxespad=0.2)
+    for patch in legend.get_patches():
+        patch.set_linewidth(1)
+    return ax

@@ -1,0 +1,43 @@
+"""Pictures in rows, framed by what they are, and the first figure."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.colors import to_hex
+
+from twofold.plots.pictures import curse_figure, picture_rows
+from twofold.plots.style import COLORS, LOOKS
+
+GREY_ROW = ("source", torch.full((3, 3, 4, 4), 100, dtype=torch.uint8), None, COLORS["source"])
+LABELLED = ("target", torch.arange(2 * 3 * 4 * 4, dtype=torch.uint8).reshape(2, 3, 4, 4), [0, 1], COLORS["target"])
+
+
+def test_pictures_stand_in_rows_under_their_heading_framed_by_label():
+    figure, ax = plt.subplots()
+    picture_rows([GREY_ROW, LABELLED], ax)
+    assert [text.get_text() for text in ax.texts] == ["source", "target", "✕"]
+    assert [to_hex(text.get_color()) for text in ax.texts[:2]] == [COLORS["source"].lower(), COLORS["target"].lower()]
+    assert len(ax.images) == 5
+    assert np.array_equal(ax.images[3].get_array(), LABELLED[1][0].permute(1, 2, 0))
+    frames = [to_hex(frame.get_edgecolor()) for frame in ax.patches]
+    assert frames == ["#cccccc"] * 3 + [COLORS["normal"].lower(), COLORS["anomalous"].lower()]
+    assert len({image.get_extent()[3] for image in ax.images}) == 2  # two rows
+    plt.close(figure)
+
+
+def test_the_first_figure_sets_pictures_beside_the_cost_and_the_curves():
+    def rows(method, means):
+        shared = {"method": method, "std_classes": 5.0, "n_runs": 2, "n_collapsed": 0, "classes": {"a": 1.0}}
+        return [{"anomaly_ratio": ratio, "mean": mean, **shared, **vars(LOOKS[method])} for ratio, mean in means.items()]
+
+    level = pd.DataFrame(rows("source_only", {0.1: 58.0}))
+    cost = pd.concat([pd.DataFrame(rows("in_domain", {0.1: 94.0})), level])
+    table = pd.DataFrame(rows("twofold", {0.1: 77.0, 0.5: 66.0}))
+    figure = curse_figure([GREY_ROW, LABELLED], cost, table, level, "the claim", "the footer")
+    pictures, bars, lines = figure.axes
+    assert [text.get_text() for text in figure.texts] == ["the claim", "the footer"]
+    assert len(pictures.images) == 5
+    assert [bar.get_height() for bar in bars.patches] == [94, 58]
+    assert [text.get_text() for text in lines.texts] == ["source only", LOOKS["twofold"].words]
+    plt.close(figure)

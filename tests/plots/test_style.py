@@ -1,0 +1,101 @@
+"""Looks, palette and places of labels: nothing falls over because of a name, and a look needs no drawing library."""
+
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import is_color_like
+from matplotlib.markers import MarkerStyle
+
+from twofold.plots.style import (
+    ALIGNMENT_LOOKS,
+    COLORS,
+    GREY,
+    LOOKS,
+    MARKERS,
+    SELECTION_LOOKS,
+    SPARE_MARKERS,
+    Look,
+    chance_line,
+    collapsed_words,
+    look_of_row,
+    spread_out,
+    unknown_look,
+    use_style,
+)
+
+
+def test_a_look_needs_no_drawing_library():
+    code = "import sys; from twofold.plots.style import Look; print(sorted({'matplotlib', 'seaborn'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("looks", [LOOKS, SELECTION_LOOKS, ALIGNMENT_LOOKS])
+def test_every_look_can_be_drawn_and_none_is_there_twice(looks):
+    for look in looks.values():
+        assert is_color_like(look.color)
+        MarkerStyle(look.marker)
+    for field in ("words", "color", "marker"):
+        assert len({getattr(look, field) for look in looks.values()}) == len(looks)
+
+
+def test_the_roles_have_a_colour_and_a_marker_each():
+    assert COLORS.keys() == MARKERS.keys() == {"source", "target", "normal", "anomalous"}
+    assert len(set(COLORS.values())) == len(set(MARKERS.values())) == 4
+
+
+def test_an_unknown_name_has_the_same_grey_look_every_time():
+    look = unknown_look("a method of tomorrow")
+    assert look == unknown_look("a method of tomorrow")
+    assert (look.words, look.color) == ("a method of tomorrow", GREY)
+    assert look.marker in SPARE_MARKERS
+    assert unknown_look("").words == ""
+
+
+def test_a_row_wears_what_is_given_then_its_own_then_the_unknown():
+    row = {"method": "a", "selection": "gmm", "words": "A", "color": "red", "marker": "o"}
+    assert look_of_row(row) == Look("A", "red", "o")
+    assert look_of_row(row, "selection", SELECTION_LOOKS) == SELECTION_LOOKS["gmm"]
+    assert look_of_row({**row, "selection": "new"}, "selection", SELECTION_LOOKS) == Look("A", "red", "o")
+    assert look_of_row({"method": "a"}) == look_of_row({**row, "color": None}) == unknown_look("a")
+    assert look_of_row({**row, "marker": np.nan}) == unknown_look("a")
+
+
+def test_collapsed_runs_are_counted():
+    assert collapsed_words({"n_collapsed": 2.0, "n_runs": 30}, "\n") == "2/30\ncollapsed"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_spread_out_keeps_the_order_the_gap_and_what_was_apart(seed):
+    heights = np.random.default_rng(seed).uniform(0, 30, 8)
+    placed = spread_out(heights, 4.0)
+    assert (np.argsort(placed) == np.argsort(heights)).all()
+    assert (np.diff(np.sort(placed)) >= 4.0 - 1e-9).all()
+    apart = np.arange(5) * 10.0
+    assert np.allclose(spread_out(apart, 4.0), apart)
+    assert spread_out([], 4.0).tolist() == []
+
+
+def test_labels_of_two_lines_take_the_place_of_two():
+    placed = spread_out([0.0, 0.0, 0.0], [2.0, 4.0, 2.0])
+    assert np.diff(placed).tolist() == [3.0, 3.0]
+    assert placed.mean() == 0
+
+
+@pytest.mark.parametrize("horizontal", [True, False])
+def test_chance_is_at_one_half(horizontal):
+    figure, ax = plt.subplots()
+    chance_line(ax, horizontal)
+    (line,) = ax.lines
+    assert set(line.get_ydata() if horizontal else line.get_xdata()) == {50}
+    plt.close(figure)
+
+
+def test_the_house_style_is_set_for_all_figures():
+    with plt.rc_context():
+        plt.rcdefaults()
+        use_style()
+        assert plt.rcParams["axes.titlelocation"] == "left"
+        assert not plt.rcParams["axes.spines.top"]

@@ -1,0 +1,169 @@
+"""One palette, one look a method, labels that do not overlap; a ``Look`` needs no drawing library.
+
+Every function of this room draws on the axes ``ax`` that it is given, which it returns. A ``table`` comes from
+``results.statistics.class_means``: a row a group, with ``mean``, ``std_classes``, ``n_runs``, ``n_collapsed``, the
+``classes`` behind it and the ``words``, ``color`` and ``marker`` of its method. Nothing here averages, and nothing here knows
+a method: what comes without a look is drawn grey under its own name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "ALIGNMENT_LOOKS",
+    "COLORS",
+    "GREY",
+    "HALO",
+    "INK",
+    "LOOKS",
+    "MARKERS",
+    "SELECTION_LOOKS",
+    "Look",
+    "chance_line",
+    "collapsed_words",
+    "look_of_row",
+    "spread_out",
+    "unknown_look",
+    "use_style",
+]
+
+# Okabe and Ito's colours: told apart by colour-blind eyes, and, with the markers, in grey
+COLORS = {"source": "#0072B2", "target": "#E69F00", "normal": "#009E73", "anomalous": "#D55E00"}
+MARKERS = {"source": "o", "target": "s", "normal": "^", "anomalous": "X"}
+GREY = "#777777"  # of what has no look of its own
+INK = "#555555"  # of small print
+SPARE_MARKERS = ("d", "h", "P", "8", "p")
+HALO = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5}  # of words that stand on a line
+SCORE_WORDS = "AUROC on the target (%)"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a series is drawn: its name in words, its colour, its marker."""
+
+    words: str
+    color: str
+    marker: str
+
+
+# of the methods; a new one brings its own on its class
+LOOKS = {
+    "random_init": Look("random network", "#BBBBBB", "."),
+    "zero_shot": Look("frozen encoder, source mean", "#999999", "<"),
+    "source_knn": Look("frozen encoder, source neighbours", "#777777", ">"),
+    "source_only": Look("source only", COLORS["source"], "o"),
+    "target_only": Look("target only (kNN, no training)", COLORS["target"], "s"),
+    "align_all": Look("align everything", COLORS["anomalous"], "X"),
+    "cluster_backbone": Look("align the backbone's dominant cluster", "#8C6D31", "v"),
+    "twofold": Look("align the dominant cluster (paper)", COLORS["normal"], "^"),
+    "density": Look("align the dense part (ours)", "#CC79A7", "D"),
+    "oracle": Look("oracle", "#000000", "*"),
+    "in_domain": Look("trained on the target's normals", "#56B4E9", "P"),
+    "target_gaussian": Look("target Gaussian (no source, no training)", "#B48CD2", "H"),
+    "pooled_gaussian": Look("pooled Gaussians (ours, no training)", "#7A1FA2", "h"),
+    "panda": Look("PANDA (early layers frozen)", "#8E2A4F", "p"),
+}
+SELECTION_LOOKS = {
+    "kmeans": Look("K-means", COLORS["normal"], "^"),
+    "gmm": Look("Gaussian mixture", "#56B4E9", "P"),
+    "meanshift": Look("mean shift", "#8C6D31", "v"),
+    "knn": Look("nearest neighbours", "#CC79A7", "D"),
+    "all": Look("everything", COLORS["anomalous"], "X"),
+    "oracle": Look("oracle", "#000000", "*"),
+}
+ALIGNMENT_LOOKS = {
+    "contrastive": Look("contrastive", COLORS["normal"], "^"),
+    "mmd": Look("MMD", "#CC79A7", "D"),
+    "grl": Look("GRL", "#8C6D31", "v"),
+    "none": Look("source only", COLORS["source"], "o"),
+}
+
+
+def unknown_look(name: str) -> Look:
+    """The look of what brings none: its own name, grey, one of a few markers, always the same for the same name.
+
+    >>> unknown_look("GNL")
+    Look(words='GNL', color='#777777', marker='d')
+    """
+    return Look(name, GREY, SPARE_MARKERS[sum(name.encode()) % len(SPARE_MARKERS)])
+
+
+def look_of_row(row: Mapping[str, Any], key: str = "method", looks: Mapping[str, Look] | None = None) -> Look:
+    """The look of a row of a table: the one given for its ``key``, else the row's own, else that of an unknown.
+
+    >>> look_of_row({"method": "a", "words": "A", "color": "red", "marker": "o"}).words
+    'A'
+    >>> look_of_row({"method": "a", "words": None}).words
+    'a'
+    """
+    name = str(row[key])
+    if looks and name in looks:
+        return looks[name]
+    own = [row.get(field) for field in ("words", "color", "marker")]
+    return Look(*own) if all(isinstance(value, str) for value in own) else unknown_look(name)
+
+
+def collapsed_words(row: Mapping[str, Any], between: str = " ") -> str:
+    """How many runs of a row collapsed, of how many.
+
+    >>> collapsed_words({"n_collapsed": 1, "n_runs": 30})
+    '1/30 collapsed'
+    """
+    return f"{row['n_collapsed']:.0f}/{row['n_runs']:.0f}{between}collapsed"
+
+
+def spread_out(heights: Sequence[float], gap: float | Sequence[float]) -> np.ndarray:
+    """Heights moved apart to at least ``gap``, in their order, no further than needed: where labels stand.
+
+    Parameters
+    ----------
+    heights : (n,)
+    gap : between any two, or (n,) the size of each label.
+
+    >>> spread_out([50.0, 50.0, 80.0], gap=4.0).tolist()
+    [48.0, 52.0, 80.0]
+    """
+    order = np.argsort(heights, kind="stable")
+    sizes = np.broadcast_to(np.asarray(gap, float), len(order))[order]
+    steps = np.concatenate([[0.0], np.cumsum((sizes[:-1] + sizes[1:]) / 2)])[: len(order)]
+    free = np.asarray(heights, float)[order] - steps
+    lifted, lowered = np.maximum.accumulate(free), np.minimum.accumulate(free[::-1])[::-1]
+    placed = np.empty(len(order))
+    placed[order] = (lifted + lowered) / 2 + steps
+    return placed
+
+
+def chance_line(ax: Axes, horizontal: bool = False) -> None:
+    """A dotted line where a ranking is no better than chance."""
+    (ax.axhline if horizontal else ax.axvline)(50, color="#888888", linewidth=1, linestyle=":", zorder=0)
+
+
+def use_style() -> None:
+    """Set the house style for all figures of a session."""
+    import seaborn as sns
+
+    sns.set_theme(
+        style="ticks",
+        context="notebook",
+        rc={
+            "figure.dpi": 110,
+            "savefig.dpi": 160,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.titlesize": 12,
+            "axes.labelsize": 11,
+            "xtick.labelsize": 10,
+            "ytick.labelsize": 10,
+            "legend.frameon": False,
+        },
+    )

@@ -8,8 +8,7 @@ from importlib.metadata import version
 import pandas as pd
 
 from twofold.data import DATASETS, load_domain
-from twofold.data.folders import check, find_root
-from twofold.data.public import FOLDER_DATASETS
+from twofold.data.public import FOLDER_DATASETS, check, find_root
 from twofold.errors import InputError
 
 __all__ = ["check_data", "doctor", "list_data"]

@@ -194,7 +194,7 @@ def test_a_look_is_that_of_the_method_s_class(monkeypatch):
         looks = {"made": Look("as made", "#123456", "o")}  # noqa: RUF012
 
     methods = {"made": (Made, {}), "made_too": (Made, {})}
-    monkeypatch.setattr("twofold.methods.METHODS", methods, raising=False)
+    monkeypatch.setattr(statistics, "METHODS", methods)
     assert look_of("made") == Made.looks["made"]
     assert look_of("made_too").words == "made_too"  # its class has no look for it
     frame = as_frame([result(method="made_too"), result(method="unlisted"), result(method="made")])

@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 
 from twofold.errors import InputError
+from twofold.methods import METHODS
 from twofold.plots.style import Look, unknown_look
+from twofold.runs.config import words
 from twofold.runs.presets import RECIPE_VERSION
 
 __all__ = [
@@ -48,8 +50,6 @@ def look_of(base: str) -> Look:
     >>> look_of("no such method").words
     'no such method'
     """
-    from twofold.methods import METHODS
-
     method, _ = METHODS.get(base, (None, {}))
     return getattr(method, "looks", {}).get(base) or unknown_look(base)
 
@@ -62,15 +62,11 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _changed(fields: Mapping[str, Any]) -> str:
-    return ",".join(f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}" for key, value in fields.items())
-
-
 def _row(result: dict[str, Any], fields: Sequence[str]) -> dict[str, Any]:
     flat, base = _flat(result["config"]), result.get("base", result["method"])  # an older recipe stored no base
     row = dict(result.get("notes", {}))  # what a method notes never hides a field of the result
     row |= {key: value for key, value in result.items() if not isinstance(value, dict)}
-    row |= {"base": base, "changed": _changed(result.get("changed", {})), "told": result.get("told", "")}
+    row |= {"base": base, "changed": words(result.get("changed", {})), "told": result.get("told", "")}
     row |= {key: result["dominant"][key] for key in SELECTION} | {key: flat.get(key) for key in [*PROTOCOL, *fields]}
     row |= {"train_seconds": result["seconds"]["train"], "total_seconds": result["seconds"]["total"]} | vars(look_of(base))
     if result["versions"]["recipe"] != RECIPE_VERSION:
@@ -99,8 +95,6 @@ def as_frame(results: Sequence[dict[str, Any]], fields: Sequence[str] = ()) -> p
     >>> as_frame([]).empty
     True
     """
-    from twofold.methods import METHODS
-
     whole = [result for result in results if result["error"] is None]
     for field in fields:
         if whole and not any(field in _flat(result["config"]) for result in whole):

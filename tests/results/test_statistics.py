@@ -6,8 +6,9 @@ import pytest
 from made import grid, result
 
 from twofold.errors import InputError
+from twofold.methods import METHODS
 from twofold.parts.selection import selection_quality
-from twofold.plots.style import Look
+from twofold.plots.style import Look, unknown_look
 from twofold.results import statistics
 from twofold.results.statistics import (
     PAIR,
@@ -406,3 +407,10 @@ def test_the_parts_of_the_target_are_those_that_counting_finds(seed):
 def test_an_errorless_selection_aligns_the_normals_and_repels_the_drawn_share():
     frame = as_frame([result(method="oracle", purity=1.0, recall=1.0, accuracy=1.0)])
     assert heap_parts(frame, ["twofold", "oracle"]).loc["oracle"].tolist() == pytest.approx([0.9, 0, 0.1, 0])
+
+
+def test_every_method_can_be_told_apart_in_a_figure():
+    looks = {name: look_of(name) for name in METHODS}
+    assert [name for name, look in looks.items() if look == unknown_look(name)] == []
+    for field in ("words", "color", "marker"):
+        assert len({getattr(look, field) for look in looks.values()}) == len(looks), field

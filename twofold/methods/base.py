@@ -172,6 +172,17 @@ class Method(nn.Module):
         ]
         return torch.cat(scores).numpy()
 
+    def answers(self, told: np.ndarray | None) -> np.ndarray | None:
+        """What the settings say that ``fit`` is told, and nothing where they say nothing.
+
+        Raises
+        ------
+        ValueError : it is wanted and not there.
+        """
+        if self.settings.told and told is None:
+            raise ValueError(f"fit wants the target's {self.settings.told} (n,) as told, got None; pass what settings.told names")
+        return told if self.settings.told else None
+
     def _own(self, view: View) -> Tensor | None:
         if not len(self.seen_):
             return None

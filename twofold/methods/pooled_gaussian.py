@@ -81,6 +81,7 @@ class PooledGaussian(FrozenMethod):
         return [functional.normalize(space, dim=1) for space in z.double().split(self._widths, dim=1)]
 
     def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
+        told = self.answers(told)
         kept = {"all": np.ones(len(target), bool), "oracle": None if told is None else told == 0}.get(self.settings.selection)
         spaces = [
             [space.numpy() for space in self.embed(view).double().split(self._widths, dim=1)] for view in (source, target)

@@ -163,7 +163,7 @@ class TwoFold(TrainedMethod):
         self.selection_: Selection | None = None
 
     def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
-        settings, tail = self.settings, self.backbone.tail
+        settings, tail, told = self.settings, self.backbone.tail, self.answers(told)
         if settings.one_class_on == "target_normals":
             source = target.subset(np.flatnonzero(told == 0))
         cache = None if settings.one_class == "msc" else self.cache  # augmented views have no features to keep

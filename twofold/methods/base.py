@@ -199,7 +199,13 @@ class Method(nn.Module):
         known = self.state_dict()
         for name, value in state.items():
             if name not in known:
-                self.register_buffer(name, value.to(self.device))
+                *path, last = name.split(".")
+                holder: nn.Module = self
+                for part in path:  # a part that only fitting builds, such as a discriminator
+                    if getattr(holder, part, None) is None:
+                        setattr(holder, part, nn.Module())
+                    holder = getattr(holder, part)
+                holder.register_buffer(last, value.to(self.device))
         self.load_state_dict(state, strict=False)
         self.seen_ = np.asarray(seen, dtype=str)
         return self

@@ -259,9 +259,13 @@ class TrainedMethod(Method):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.backbone: Backbone = self.load_backbone()
+
+    def load_backbone(self) -> Backbone:
+        """The network as it is before any training."""
         nets = self.networks
         weights = resolve_weights(nets.backbone, nets.backbone_weights, self.seed)
-        self.backbone: Backbone = load_backbone(nets.backbone, weights, nets.backbone_size_px, nets.frozen_stages, self.seed)
+        return load_backbone(nets.backbone, weights, nets.backbone_size_px, nets.frozen_stages, self.seed)
 
     @property
     def size_px(self) -> int:

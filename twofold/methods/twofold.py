@@ -163,6 +163,8 @@ class TwoFold(TrainedMethod):
         self.selection_: Selection | None = None
 
     def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
+        if hasattr(self, "center"):  # fitted before, or restored: begin anew
+            self.backbone = self.load_backbone().to(self.device)
         settings, tail, told = self.settings, self.backbone.tail, self.answers(told)
         if settings.one_class_on == "target_normals":
             source = target.subset(np.flatnonzero(told == 0))

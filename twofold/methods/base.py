@@ -180,7 +180,9 @@ class Method(nn.Module):
         ValueError : it is wanted and not there.
         """
         if self.settings.told and told is None:
-            raise ValueError(f"fit wants the target's {self.settings.told} (n,) as told, got None; pass what settings.told names")
+            raise ValueError(
+                f"fit wants the target's {self.settings.told} (n,) as told, got None; pass what settings.told names"
+            )
         return told if self.settings.told else None
 
     def _own(self, view: View) -> Tensor | None:

@@ -66,9 +66,9 @@ class RunConfig:
     @cached_property
     def changed(self) -> dict[str, Any]:
         """What differs from the method under its preset, without the task."""
-        plain = configure(*dataclasses.astuple(self.task)[:4], self.method, self.preset).flat
-        ours = _unread(self.settings) | set(_fields(TaskConfig))
-        return {k: v for k, v in self.flat.items() if k not in ours and v != plain[k]}
+        fields = {**_fields(Recipe), **_fields(Networks), **_fields(type(self.settings))}
+        plain = {k: field.default for k, field in fields.items()} | _plain(self.method, self.preset, self.task.dataset)
+        return {k: self.flat[k] for k in self.flat if k in fields.keys() - _unread(self.settings) and self.flat[k] != plain[k]}
 
     @property
     def told(self) -> str:
@@ -153,6 +153,12 @@ def _built(kind: type, values: Mapping[str, Any]) -> Any:
         raise InputError(f"wanted {name} to be {reason}, got {value!r}; {field.description}") from None
 
 
+def _plain(method: str, preset: str, dataset: str) -> dict[str, Any]:
+    """What the preset and the method set, by flat name, before anything is overridden; all else is at its field."""
+    cls, changed = METHODS[method]
+    return {**preset_values(preset, dataset), **cls.published, **changed}
+
+
 def _unread(settings: Settings) -> frozenset[str]:
     """Fields that a run with these settings does not look at."""
     return settings.unread() | (frozenset() if settings.trains else frozenset(_fields(Recipe)))
@@ -193,7 +199,6 @@ def configure(
     """
     known("a preset", preset, PRESETS)
     kind = settings_of(method)
-    cls, changed = METHODS[method]
     every = run_fields()
     for name in overrides:
         known("a field of a run", name, every)
@@ -202,7 +207,7 @@ def configure(
         **{name: value for name, value in overrides.items() if name in _fields(TaskConfig)},
     })  # fmt: skip
     given = {name: value for name, value in overrides.items() if name not in _fields(TaskConfig)}
-    values = {**preset_values(preset, dataset), **cls.published, **changed, **given}
+    values = {**_plain(method, preset, dataset), **given}
 
     def of(part: type) -> dict[str, Any]:
         return {name: value for name, value in values.items() if name in _fields(part)}
@@ -210,11 +215,13 @@ def configure(
     settings = _built(kind, of(kind))
     if reason := settings.contradictions():
         raise InputError(reason)
-    unread = _unread(settings) | (set(every) - set(_fields(kind)) - set(_fields(Networks)) - set(_fields(Recipe)))
-    for name in given:
-        if name in unread:
-            raise UnreadError(name, f"wanted a field that {method} reads, got {name}; {_why(name, settings)}: leave it out")
-    settings = _built(kind, {name: value for name, value in of(kind).items() if name not in unread})
+    unread = frozenset(every) - {*_fields(kind), *_fields(Networks), *_fields(Recipe)}
+    while not _unread(settings) <= unread:  # what is not read falls back to its default, which may leave more unread
+        unread |= _unread(settings)
+        for name in given:
+            if name in unread:
+                raise UnreadError(name, f"wanted a field that {method} reads, got {name}; {_why(name, settings)}: leave it out")
+        settings = _built(kind, {name: value for name, value in of(kind).items() if name not in unread})
     networks = _built(Networks, {**of(Networks), **dict.fromkeys(unread & set(_fields(Networks)))})
     return RunConfig(task, method, preset, settings, networks, _built(Recipe, of(Recipe)) if settings.trains else None)
 

@@ -6,8 +6,11 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from twofold.methods import METHODS
 from twofold.plots import curves
-from twofold.plots.style import ALIGNMENT_LOOKS, LOOKS
+from twofold.plots.style import ALIGNMENT_LOOKS
+
+LOOKS = {name: cls.looks[name] for name, (cls, _) in METHODS.items()}
 
 
 @pytest.fixture

@@ -6,8 +6,11 @@ import pandas as pd
 import torch
 from matplotlib.colors import to_hex
 
+from twofold.methods import METHODS
 from twofold.plots.pictures import curse_figure, picture_rows
-from twofold.plots.style import COLORS, LOOKS
+from twofold.plots.style import COLORS
+
+LOOKS = {name: cls.looks[name] for name, (cls, _) in METHODS.items()}
 
 GREY_ROW = ("source", torch.full((3, 3, 4, 4), 100, dtype=torch.uint8), None, COLORS["source"])
 LABELLED = ("target", torch.arange(2 * 3 * 4 * 4, dtype=torch.uint8).reshape(2, 3, 4, 4), [0, 1], COLORS["target"])

@@ -7,8 +7,11 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex, to_rgba
 
+from twofold.methods import METHODS
 from twofold.plots import scores
-from twofold.plots.style import COLORS, GREY, LOOKS, SELECTION_LOOKS
+from twofold.plots.style import COLORS, GREY, SELECTION_LOOKS
+
+LOOKS = {name: cls.looks[name] for name, (cls, _) in METHODS.items()}
 
 
 @pytest.fixture

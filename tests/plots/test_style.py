@@ -9,11 +9,11 @@ import pytest
 from matplotlib.colors import is_color_like
 from matplotlib.markers import MarkerStyle
 
+from twofold.methods import METHODS
 from twofold.plots.style import (
     ALIGNMENT_LOOKS,
     COLORS,
     GREY,
-    LOOKS,
     MARKERS,
     SELECTION_LOOKS,
     SPARE_MARKERS,
@@ -25,6 +25,8 @@ from twofold.plots.style import (
     unknown_look,
     use_style,
 )
+
+LOOKS = {name: cls.looks[name] for name, (cls, _) in METHODS.items()}
 
 
 def test_a_look_needs_no_drawing_library():

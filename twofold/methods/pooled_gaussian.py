@@ -64,7 +64,7 @@ class PooledGaussian(FrozenMethod):
     Settings = PooledSettings
     looks = {  # noqa: RUF012
         "pooled_gaussian": Look("pooled Gaussians (ours, no training)", "#7A1FA2", "h"),
-        "target_gaussian": Look("the same without the source", "#B39DDB", "H"),
+        "target_gaussian": Look("target Gaussian (no source, no training)", "#B48CD2", "H"),
     }
 
     def load_extractors(self) -> list[Extractor]:

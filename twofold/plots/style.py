@@ -23,7 +23,6 @@ __all__ = [
     "GREY",
     "HALO",
     "INK",
-    "LOOKS",
     "MARKERS",
     "SELECTION_LOOKS",
     "Look",
@@ -54,23 +53,6 @@ class Look:
     marker: str
 
 
-# of the methods; a new one brings its own on its class
-LOOKS = {
-    "random_init": Look("random network", "#BBBBBB", "."),
-    "zero_shot": Look("frozen encoder, source mean", "#999999", "<"),
-    "source_knn": Look("frozen encoder, source neighbours", "#777777", ">"),
-    "source_only": Look("source only", COLORS["source"], "o"),
-    "target_only": Look("target only (kNN, no training)", COLORS["target"], "s"),
-    "align_all": Look("align everything", COLORS["anomalous"], "X"),
-    "cluster_backbone": Look("align the backbone's dominant cluster", "#8C6D31", "v"),
-    "twofold": Look("align the dominant cluster (paper)", COLORS["normal"], "^"),
-    "density": Look("align the dense part (ours)", "#CC79A7", "D"),
-    "oracle": Look("oracle", "#000000", "*"),
-    "in_domain": Look("trained on the target's normals", "#56B4E9", "P"),
-    "target_gaussian": Look("target Gaussian (no source, no training)", "#B48CD2", "H"),
-    "pooled_gaussian": Look("pooled Gaussians (ours, no training)", "#7A1FA2", "h"),
-    "panda": Look("PANDA (early layers frozen)", "#8E2A4F", "p"),
-}
 SELECTION_LOOKS = {
     "kmeans": Look("K-means", COLORS["normal"], "^"),
     "gmm": Look("Gaussian mixture", "#56B4E9", "P"),

@@ -2,198 +2,247 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from importlib.metadata import version
+from typing import Any, Self
 
 import numpy as np
-import pandas as pd
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+import torch
 
-from twofold.data.domains import Domain, FilePictures
-from twofold.data.listing import load_pictures
-from twofold.data.tasks import View
+from twofold.compute import keep_memory, pick_device, single_thread
+from twofold.data.domains import Domain, View
+from twofold.data.folders import load_pictures
+from twofold.data.reading import READING_VERSION
+from twofold.deploy.saved import FORMAT, Network, Sheet, foreign, read, write
 from twofold.errors import InputError
-from twofold.methods.detectors import embed_layers, pick_device, single_thread
-from twofold.networks.cache import EmbeddingCache
-from twofold.networks.weights import resolve_weights
-from twofold.parts.gaussians import Gaussian, PooledGaussian, fit_pooled
-from twofold.runs.config import configure
+from twofold.methods.base import Method
+from twofold.networks.weights import WHEELS, resolve_weights
+from twofold.runs.config import RunConfig, TaskConfig, configure
+from twofold.runs.run import build, resolved
 
 __all__ = ["TwoFoldDetector"]
 
-FORMAT = 1  # of the saved file
+LEAST_SOURCE, LEAST_TARGET = 2, 20
+LARGEST_PX = 1024  # of a picture's side: a file may not ask for more memory than a batch of these
+SAME = 1e-2  # relative, of the witness: machines differ by far less, sizes and networks by far more
+PACKAGES = ("twofold", "torch", "torchvision", "timm", "numpy", "pillow")
 
 
 class TwoFoldDetector:
-    """Find anomalies in a domain without labels: the method is ``pooled_gaussian``, nothing is trained.
+    """Find anomalies in a domain without labels, by any method that is told no answers.
 
     Parameters
     ----------
+    method : one of ``METHODS``; the default trains nothing.
+    settings : fields of the method, its networks and its recipe, such as ``kept_share`` or ``encoder``, and ``seed``.
     preset : where the networks and their picture sizes come from.
-    device : auto, cpu, cuda, mps; of the networks alone.
-    changes : fields of a run that the method looks at, such as ``kept_share`` or ``encoder``.
+    device : auto, cpu, cuda, mps.
 
     Attributes
     ----------
-    config : the run's configuration; its data fields are empty.
-    fitted : PooledGaussian, None before ``fit``.
+    config : of a run whose task is two folders.
+    method_ : the fitted method, None before ``fit``; its ``selected_`` and ``notes_`` are about the target's pictures.
+    held_out_ : (n,) scores of the target's own pictures, in the order of their ids, None before ``fit``.
 
     Raises
     ------
-    InputError : an unknown field or value, a device that is not there.
+    InputError : an unknown field or value, a method that reads labels or shots, a device that is not there.
 
-    >>> TwoFoldDetector(kept_share=0.9).config.name
+    >>> TwoFoldDetector(settings={"kept_share": 0.9}).config.name
     'pooled_gaussian[kept_share=0.9]'
+    >>> TwoFoldDetector("oracle")
+    Traceback (most recent call last):
+    twofold.errors.InputError: wanted a method that is told no answers, got oracle, which reads labels; choose another...
     """
 
-    def __init__(self, preset: str = "embedded", device: str = "auto", **changes: Any) -> None:
-        self.config = configure("folder", "", "", "", "pooled_gaussian", preset, **changes)
-        if self.config.frozen_score != "pooled_gaussian" or self.config.trains or self.config.oracle:
-            raise InputError(
-                f"wanted a detector that trains nothing and reads no label, got {self.config.name}; "
-                "use 'twofold run' for the others"
-            )
-        self.fitted: PooledGaussian | None = None
-        self._held_out: dict[str, float] = {}
-        self._device = pick_device(device)
-        roles = {"both": ("encoder", "backbone")}.get(self.config.features, (self.config.features,))
-        self._weights = {
-            role: resolve_weights(getattr(self.config, role), getattr(self.config, f"{role}_weights"), self.config.seed)
-            for role in roles
-        }
+    def __init__(
+        self,
+        method: str = "pooled_gaussian",
+        settings: Mapping[str, Any] | None = None,
+        preset: str = "embedded",
+        device: str = "auto",
+    ) -> None:
+        self.config = _configured(method, dict(settings or {}), preset)
+        self.device = pick_device(device)
+        self.method_: Method | None = None
+        self.held_out_: np.ndarray | None = None
 
-    def fit(self, source: str | os.PathLike[str] | Domain, target: str | os.PathLike[str] | Domain) -> TwoFoldDetector:
-        """Find the normal part of the target and describe it, steadied by how the source's normals vary.
+    def fit(self, source: str | os.PathLike[str] | Domain, target: str | os.PathLike[str] | Domain) -> Self:
+        """Learn what is normal in the target, from normal pictures of elsewhere and the target's own, without labels.
 
         Parameters
         ----------
         source : folder (or domain) of at least 2 pictures, all normal.
         target : folder (or domain) of at least 20 pictures without labels, most of them normal.
 
-        Returns
-        -------
-        Itself, with ``fitted``: its ``kept``, ``train_scores`` and ``contrast`` are about the target's pictures.
-
         Raises
         ------
-        InputError : a folder that cannot be read, or too few pictures.
+        InputError : a folder that cannot be read, too few pictures, weights out of reach, a training that diverged.
         """
-        domains = [_domain(source), _domain(target)]
-        views = [_view(domain) for domain in domains]
-        for words, view, least in (("normal source pictures", views[0], 2), ("target pictures", views[1], 20)):
+        source, target = _view(source), _view(target)
+        for words, view, least in (("normal source", source, LEAST_SOURCE), ("target", target, LEAST_TARGET)):
             if len(view) < least:
-                raise InputError(f"wanted at least {least} {words}, got {len(view)}; add pictures")
-        keep_all = np.ones(len(views[1]), bool) if self.config.selection == "all" else None
+                raise InputError(f"wanted at least {least} {words} pictures, got {len(view)}; add pictures")
+        keep_memory()
         with single_thread():
-            spaces = self._embed(views)
-            self.fitted = fit_pooled(*spaces, self.config.kept_share, self.config.source_weight, keep_all)
-        self._held_out = pd.Series(self.fitted.train_scores).groupby(_names(domains[1])).mean().to_dict()
+            method = build(self.config, self.device).fit(source, target)
+            method.restore(method.state(), method.seen_)  # as a file would: a sum of another memory layout has other last bits
+            held_out = _finite(method.anomaly_score(target))
+        self.method_, self.held_out_ = method, held_out
         return self
 
     def anomaly_score(self, pictures: str | os.PathLike[str] | Domain) -> np.ndarray:
-        """(n,) scores in the order of the pictures' ids; higher is more anomalous, 0 is a usual normal picture.
+        """(n,) scores in the order of the pictures' ids; higher is more anomalous.
 
-        A picture of the fitted target, the same file, has its held-out score (copies their mean): it is no judge of itself.
+        A picture that was fitted, the same bytes under whatever name, is not its own judge.
 
         Raises
         ------
         InputError : not fitted yet, or a folder that cannot be read.
         """
-        fitted, domain = self._fitted(), _domain(pictures)
+        method = self.fitted()
+        keep_memory()
         with single_thread():
-            scores = fitted.anomaly_score(self._embed([_view(domain)])[0])
-        return np.array([self._held_out.get(name, score) for name, score in zip(_names(domain), scores, strict=True)])
+            return _finite(method.anomaly_score(_view(pictures)))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted Gaussians (safetensors, without the networks), atomically."""
-        fitted, place = self._fitted(), Path(path).expanduser()
-        tensors = {"kept": fitted.kept, "train_scores": fitted.train_scores, "scales": np.array(fitted.scales)}
-        for i, gaussian in enumerate(fitted.gaussians):
-            fields = asdict(gaussian)
-            tensors |= {f"{i}.{name}": np.ascontiguousarray(value) for name, value in fields.items() if value is not None}
-        about = {"format": FORMAT, "config": asdict(self.config), "contrast": fitted.contrast}
-        about |= {"source_weights": fitted.source_weights, "held_out": self._held_out}
-        about["weights"] = {role: weights.key for role, weights in self._weights.items()}
-        aside = place.with_name(f".{place.name}.{uuid.uuid4().hex}.part")
-        try:
-            save_file({name: np.asarray(value) for name, value in tensors.items()}, aside, {"twofold": json.dumps(about)})
-            os.replace(aside, place)
-        except (OSError, SafetensorError) as error:
-            raise InputError(f"wanted to write {place}, got {error}; choose another place") from error
-        finally:
-            aside.unlink(missing_ok=True)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], device: str = "auto") -> TwoFoldDetector:
-        """Read a saved detector; its networks must be the very ones it was fitted with.
+    def fitted(self) -> Method:
+        """The fitted method.
 
         Raises
         ------
-        InputError : no such file, another kind of file, or networks whose weights have changed.
+        InputError : not fitted yet.
         """
-        try:
-            with safe_open(Path(path).expanduser(), framework="numpy") as file:
-                about = json.loads((file.metadata() or {})["twofold"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise InputError(f"wanted a detector saved by twofold in {path}, got {error}; fit one first") from error
-        if about.get("format") != FORMAT:
-            raise InputError(f"wanted a detector of format {FORMAT} in {path}, got {about.get('format')}; fit it again")
-        config = about["config"]
-        task = ("dataset", "source", "target", "normal", "method", "preset")
-        detector = cls(config["preset"], device, **{k: v for k, v in config.items() if k not in task})
-        keys = {role: weights.key for role, weights in detector._weights.items()}
-        if keys != about["weights"]:
-            raise InputError(f"wanted the networks {path} was fitted with, got others of the same names; fit it again")
-        scales = [(float(middle), float(width)) for middle, width in tensors["scales"]]
-        gaussians = []
-        for i in range(len(scales)):
-            arrays = (tensors.get(f"{i}.{name}") for name in ("mean", "lower", "rows"))
-            numbers = (tensors[f"{i}.{name}"].item() for name in ("sphere", "log_determinant", "shrinkage"))
-            gaussians.append(Gaussian(*arrays, *numbers))
-        detector.fitted = PooledGaussian(
-            gaussians,
-            scales,
-            tensors["kept"],
-            tensors["train_scores"],
-            about["source_weights"],
-            about["contrast"],
+        if self.method_ is None:
+            raise InputError("wanted a fitted detector, got one that has seen no pictures; call fit first")
+        return self.method_
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write what was learned, whole or not at all: safetensors without the frozen networks, and no path of theirs.
+
+        Raises
+        ------
+        InputError : not fitted yet, or a place that cannot be written to.
+        """
+        method, config = self.fitted(), self.config
+        weights = resolved(config)
+        sheet = Sheet(
+            format=FORMAT,
+            method=config.method,
+            preset=config.preset,
+            fields=_fields(config),
+            networks={role: Network(found.model, found.key) for role, found in weights.items()},
+            seen=method.seen_.tolist(),
+            selected=None if method.selected_ is None else method.selected_.tolist(),
+            held_out=self.held_out_.tolist(),
+            notes=method.notes_,
+            witness=_witness(method),
+            reading=READING_VERSION,
+            versions={package: version(package) for package in PACKAGES},
         )
-        detector._held_out = about["held_out"]
+        write(path, method.state(), sheet)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], device: str = "auto", weights: Mapping[str, str | os.PathLike[str]] | None = None
+    ) -> Self:
+        """Read a saved detector; its networks must be the very ones it was fitted with.
+
+        They are looked for where pip and the hub's cache have them; no file can make us ask the hub or read another file.
+
+        Parameters
+        ----------
+        path : the file, under whatever name.
+        device : auto, cpu, cuda, mps.
+        weights : files of networks that were fitted from files, by role (``backbone``, ``encoder``), and ``"random"`` for
+            random networks other than those that pip brings.
+
+        Raises
+        ------
+        InputError : no such file, another kind of file, a damaged one, or networks that are not here.
+        """
+        pick_device(device)
+        tensors, sheet = read(path)
+        if sheet.reading != READING_VERSION:
+            raise foreign(path, f"one whose pictures were read by version {sheet.reading}, here it is {READING_VERSION}")
+        try:
+            detector = cls(sheet.method, _settings(sheet, weights or {}), sheet.preset, device)
+            if sheet.networks.keys() != detector.config.settings.networks:
+                raise ValueError(f"networks for {', '.join(sorted(sheet.networks)) or 'nothing'}, which it does not look with")
+            with single_thread():
+                method = build(detector.config, detector.device).restore(tensors, sheet.seen)
+                witness = _witness(method)
+        except Exception as error:  # what a file says may be anything; whatever cannot be built is refused
+            raise foreign(path, f"one that cannot be built ({error})") from error
+        spread = float(np.std(sheet.held_out)) if sheet.held_out else 0.0
+        if not np.isclose(witness, sheet.witness, rtol=SAME, atol=SAME * spread):
+            raise foreign(path, f"one that scores {sheet.witness:.6g} where here it is {witness:.6g}")
+        method.notes_, method.selected_ = dict(sheet.notes), None if sheet.selected is None else np.array(sheet.selected, bool)
+        detector.method_, detector.held_out_ = method, np.array(sheet.held_out)
         return detector
 
-    def _fitted(self) -> PooledGaussian:
-        if self.fitted is None:
-            raise InputError("wanted a fitted detector, got one that has seen no pictures; call fit first")
-        return self.fitted
 
-    def _embed(self, views: Sequence[View]) -> list[list[np.ndarray]]:
-        found = embed_layers(self.config, views, self._weights, self._device, EmbeddingCache())
-        # where a camera never moves the Gaussians are so narrow that single precision tells a copy from its original
-        return [[space.astype(np.float64) for space in spaces] for spaces in found]
+def _configured(method: str, settings: dict[str, Any], preset: str) -> RunConfig:
+    """The run of two folders, the target without labels; what else makes a task is no matter of a detector."""
+    for name in settings:
+        if name in ("method", "preset") or name in TaskConfig.__pydantic_fields__.keys() - {"seed"}:
+            raise InputError(f"wanted settings of a method, its networks or its recipe, got {name!r}; leave it out")
+    config = configure("folder", "source", "target", "normal", method, preset, **settings)
+    if config.told:
+        raise InputError(
+            f"wanted a method that is told no answers, got {config.name}, which reads {config.told}; choose another, "
+            "or judge it by 'twofold run'"
+        )
+    for role in config.settings.networks:
+        size_px = getattr(config.networks, f"{role}_size_px")
+        if size_px is not None and size_px > LARGEST_PX:
+            raise InputError(f"wanted {role}_size_px of a detector up to {LARGEST_PX}, got {size_px}; lower it")
+    return config
 
 
-def _domain(pictures: str | os.PathLike[str] | Domain) -> Domain:
-    return pictures if isinstance(pictures, Domain) else load_pictures(pictures)
+def _fields(config: RunConfig) -> dict[str, Any]:
+    """Every field that is read, but the networks' names and where their weights lie."""
+    parts = [part for part in (config.settings, config.networks, config.recipe) if part is not None]
+    every = {name: value for part in parts for name, value in asdict(part).items()}
+    left = config.settings.unread() | {name for role in ("backbone", "encoder") for name in (role, f"{role}_weights")}
+    return {"seed": config.task.seed} | {name: value for name, value in every.items() if name not in left}
 
 
-def _view(domain: Domain) -> View:
+def _settings(sheet: Sheet, given: Mapping[str, str | os.PathLike[str]]) -> dict[str, Any]:
+    """Settings of the detector in a file; a network is named only after its weights were found here, and are the same."""
+    if strange := given.keys() - sheet.networks.keys():
+        raise ValueError(f"no {', '.join(sorted(strange))} whose weights could be given")
+    settings, seed = dict(sheet.fields), sheet.fields.get("seed")
+    for role, network in sheet.networks.items():
+        weights = os.fspath(given.get(role, "pretrained"))
+        if role not in given and network.model in WHEELS and network.sha256 == f"random:{seed}":
+            weights = "random"
+        if resolve_weights(network.model, weights, seed, hub_answers=lambda: False).key != network.sha256:
+            raise ValueError(f"{role} {network.model!r} with other weights than are found here")
+        if not settings.keys().isdisjoint({role, f"{role}_weights"}):
+            raise ValueError(f"{role} named twice")
+        settings |= {role: network.model, f"{role}_weights": weights}
+    return settings
+
+
+def _view(pictures: str | os.PathLike[str] | Domain) -> View:
+    domain = pictures if isinstance(pictures, Domain) else load_pictures(pictures)
     return View(domain, np.arange(len(domain)))
 
 
-def _names(domain: Domain) -> list[str]:
-    """What knows a picture again, wherever it lies and whatever it is called: its file's content."""
-    if not isinstance(domain.pictures, FilePictures):
-        return list(domain.fingerprints)
-    names = []
-    for path in domain.pictures.paths:
-        with open(path, "rb") as file:
-            names.append(hashlib.file_digest(file, "sha256").hexdigest()[:32])
-    return names
+def _finite(scores: np.ndarray) -> np.ndarray:
+    if not np.isfinite(scores).all():
+        raise InputError(
+            f"wanted finite scores, got {np.count_nonzero(~np.isfinite(scores))} of {len(scores)} that are not; "
+            "fit again, with a lower learning_rate where a network is trained"
+        )
+    return scores
+
+
+@torch.no_grad()
+def _witness(method: Method) -> float:
+    """The score of one fixed picture, by the graph from pixels to score."""
+    noise = np.random.default_rng(0).integers(0, 256, (1, 3, method.size_px, method.size_px), np.uint8)
+    with single_thread():
+        return float(method.eval()(torch.from_numpy(noise).to(method.device)))

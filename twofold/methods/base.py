@@ -133,6 +133,10 @@ class Method(nn.Module):
         """Side of the pictures that ``forward`` wants."""
         raise NotImplementedError
 
+    def leaves(self, z: Tensor) -> dict[str, tuple[torch.dtype, tuple[int | None, ...]]]:
+        """What ``fit`` leaves beside trained parts, by name: kind and shape, None for any length; ``z`` are some features."""
+        return {}
+
     # what is written once -------------------------------------------------------------------------------------------
 
     @property
@@ -196,21 +200,34 @@ class Method(nn.Module):
         kept = {name: value for name, value in self.state_dict().items() if not name.startswith(self.frozen)}
         return {name: value.cpu().contiguous() for name, value in kept.items()}
 
+    @torch.no_grad()
     def restore(self, state: dict[str, Tensor], seen: Sequence[str] = ()) -> Self:
-        """Take up what ``state`` gave, without fitting."""
-        known = self.state_dict()
-        for name, value in state.items():
-            if name not in known:
-                *path, last = name.split(".")
-                holder: nn.Module = self
-                for part in path:  # a part that only fitting builds, such as a discriminator
-                    if getattr(holder, part, None) is None:
-                        setattr(holder, part, nn.Module())
-                    holder = getattr(holder, part)
-                holder.register_buffer(last, value.to(self.device))
-        self.load_state_dict(state, strict=False)
+        """Take up what ``state`` gave, without fitting.
+
+        Raises
+        ------
+        ValueError : a tensor is missing, too many, or of another kind or shape.
+        """
         self.seen_ = np.asarray(seen, dtype=str)
+        left = self.leaves(self.features(torch.zeros(1, 3, self.size_px, self.size_px, dtype=torch.uint8, device=self.device)))
+        wanted = {name: (value.dtype, tuple(value.shape)) for name, value in self.state().items()} | left
+        for name in sorted(wanted.keys() | state.keys()):
+            given = (state[name].dtype, tuple(state[name].shape)) if name in state else None
+            if given is None or name not in wanted or not _fits(given, wanted[name]):
+                raise ValueError(f"state must hold {name!r} as {wanted.get(name)}, got {given}; take that of an equal method")
+        for name in left:
+            self.register_buffer(name, state[name].to(self.device))
+        self.load_state_dict(state, strict=False)
         return self
+
+
+def _fits(given: tuple, wanted: tuple) -> bool:
+    """Whether kind and shape are those that are wanted."""
+    (kind, shape), (wanted_kind, wanted_shape) = given, wanted
+    lengths = len(shape) == len(wanted_shape) and all(
+        want in (None, length) for length, want in zip(shape, wanted_shape, strict=True)
+    )
+    return kind == wanted_kind and lengths
 
 
 class FrozenMethod(Method):

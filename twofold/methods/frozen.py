@@ -83,6 +83,9 @@ class SourceMean(_Control):
     def score(self, z: Tensor, own: Tensor | None = None) -> Tensor:
         return center_distance(self._unit(z), self.center)
 
+    def leaves(self, z: Tensor) -> dict[str, tuple[torch.dtype, tuple[int | None, ...]]]:
+        return {"center": (z.dtype, z.shape[1:])}
+
     def _unit(self, z: Tensor) -> Tensor:
         return functional.normalize(z, dim=1) if self.settings.normalize_features else z
 
@@ -152,3 +155,8 @@ class Neighbors(_Control):
             distance = knn_distance(functional.normalize(space, dim=1), getattr(self, f"memory_{i}"), self.k, own)
             scores.append((distance - self.scales[i, 0]) / self.scales[i, 1])
         return torch.stack(scores).mean(dim=0)
+
+    def leaves(self, z: Tensor) -> dict[str, tuple[torch.dtype, tuple[int | None, ...]]]:
+        spaces = self.spaces(z)
+        memory = {f"memory_{i}": (space.dtype, (len(self.seen_), space.shape[1])) for i, space in enumerate(spaces)}
+        return {"scales": (torch.float64, (len(spaces), 2)), **memory}

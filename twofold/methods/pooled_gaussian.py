@@ -111,3 +111,10 @@ class PooledGaussian(FrozenMethod):
             distances.append((distance - self.scales[i, 0]) / self.scales[i, 1])
         scores = torch.stack(distances).mean(dim=0)
         return scores if own is None else torch.where(own >= 0, self.held_out[own.clamp_min(0)], scores)
+
+    def leaves(self, z: Tensor) -> dict[str, tuple[torch.dtype, tuple[int | None, ...]]]:
+        left = {"scales": (torch.float64, (len(self._widths), 2)), "held_out": (torch.float64, (len(self.seen_),))}
+        for i, width in enumerate(self._widths):
+            shapes = {"mean": (width,), "map": (None, width), "sphere": ()}
+            left |= {f"{name}_{i}": (torch.float64, shape) for name, shape in shapes.items()}
+        return left

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, Self
 
@@ -199,6 +199,15 @@ class TwoFold(TrainedMethod):
         if self.settings.one_class == "msc":
             return knn_distance(functional.normalize(z, dim=1), self.memory, self.settings.source_neighbors, own)
         return center_distance(z, self.center)
+
+    def leaves(self, z: Tensor) -> dict[str, tuple[torch.dtype, tuple[int | None, ...]]]:
+        left = {"center": (z.dtype, z.shape[1:])}
+        return left | {"memory": (z.dtype, (len(self.seen_), z.shape[1]))} if self.settings.one_class == "msc" else left
+
+    def restore(self, state: dict[str, Tensor], seen: Sequence[str] = ()) -> Self:
+        if self.settings.alignment == "grl":
+            self.discriminator = DomainDiscriminator(len(state["center"])).to(self.device)
+        return super().restore(state, seen)
 
     # one training step ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,132 @@
+"""A detector as a file: tensors, one sheet of JSON about them, and a checksum over both; no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from twofold.data.reading import printable
+from twofold.errors import InputError
+from twofold.files import whole
+
+__all__ = ["FORMAT", "Network", "Sheet", "foreign", "read", "write"]
+
+FORMAT = 2  # raised by any change of what a file holds
+
+_STRICT = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
+
+Word = Annotated[str, StringConstraints(max_length=200)]
+
+
+@checked(frozen=True, config=_STRICT)
+class Network:
+    """A network that a detector looks with: its name, and the SHA-256 of its weights' file, or ``random:SEED``."""
+
+    model: Word
+    sha256: Word
+
+
+@checked(frozen=True, config=_STRICT)
+class Sheet:
+    """All that a file says of its tensors; a file that says less, more or otherwise is none of ours."""
+
+    format: Literal[FORMAT]
+    method: Word
+    preset: Word
+    fields: dict[Word, bool | int | float | Word | None]  # every setting that is read, by its flat name; no path
+    networks: dict[Literal["backbone", "encoder"], Network]
+    seen: list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}\z")]]  # contents of the pictures in memory
+    selected: list[bool] | None  # of the fitted target, in the order of its ids
+    held_out: list[float]  # of the fitted target, in the order of its ids
+    notes: dict[Word, float]
+    witness: float  # score of a fixed picture: whoever loads the file must find the same
+    reading: int  # version of how files become pictures
+    versions: dict[Word, Word] = Field(max_length=50)
+
+
+def foreign(path: str | os.PathLike[str], reason: object) -> InputError:
+    """The one refusal of a file that is no detector, or that cannot be one here."""
+    words = " ".join(str(reason).split())[:600]
+    return InputError(
+        f"wanted a detector saved by twofold in {printable(path)}, got {words}; fit it again, or name another file"
+    )
+
+
+def write(path: str | os.PathLike[str], tensors: dict[str, Tensor], sheet: Sheet) -> None:
+    """Write a detector whole, for whoever the umask lets read it.
+
+    Raises
+    ------
+    InputError : the place cannot be written to, or a value is not finite.
+    """
+    if broken := _not_finite(tensors):
+        raise InputError(f"wanted a detector of finite numbers, got {', '.join(broken)} with others; fit it otherwise")
+    text = json.dumps(asdict(sheet))
+    with whole(path) as aside:
+        save_file(tensors, aside, {"twofold": text, "sha256": _digest(tensors, text)})
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Sheet]:
+    """Read what ``write`` wrote, and nothing else; no other file is opened.
+
+    The checksum finds damage. It is no signature: whoever may write the file may write another detector.
+
+    Returns
+    -------
+    tensors by name, all finite, and the sheet.
+
+    Raises
+    ------
+    InputError : no regular file, no permission, another kind of file, a damaged one, one of another version.
+    """
+    try:
+        place = Path(path).expanduser()
+        if not stat.S_ISREG(os.stat(place).st_mode):
+            raise OSError(0, "no regular file")
+        open(place, "rb").close()  # the reader below takes a want of permission for a want of the file
+    except (OSError, ValueError, RuntimeError) as error:  # ValueError: a NUL in the name; RuntimeError: no such home
+        raise foreign(path, getattr(error, "strerror", None) or error) from error
+    try:
+        with safe_open(place, framework="pt") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except Exception as error:  # every kind of foreign file has an error of its own
+        raise foreign(path, f"another kind of file ({str(error)[:200]})") from error
+    if about.keys() != {"twofold", "sha256"}:
+        raise foreign(path, "a file of tensors that says nothing of a detector")
+    if about["sha256"] != _digest(tensors, about["twofold"]):
+        raise foreign(path, "a damaged one: its checksum is another")
+    try:
+        sheet = TypeAdapter(Sheet).validate_json(about["twofold"])
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part)[:40] for part in first["loc"][:4]) or "its sheet"
+        raise foreign(path, f"{where!r}: {first['msg'][:200]}") from None
+    if broken := _not_finite(tensors):
+        raise foreign(path, f"numbers in {broken[0]!r} that are not finite")
+    return tensors, sheet
+
+
+def _digest(tensors: dict[str, Tensor], text: str) -> str:
+    """SHA-256 of the sheet and of every tensor's name, kind, shape and bytes."""
+    names = sorted(tensors)
+    digest = hashlib.sha256(json.dumps([text, *([n, str(tensors[n].dtype), list(tensors[n].shape)] for n in names)]).encode())
+    for name in names:
+        digest.update(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _not_finite(tensors: dict[str, Tensor]) -> list[str]:
+    return [name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]

@@ -2,8 +2,16 @@
 
 import numpy as np
 import pytest
+import torch
 
-from twofold.parts.neighbors import contrast, knn_distance
+from twofold.parts import neighbors
+from twofold.parts.neighbors import contrast, leave_one_out
+
+
+def knn_distance(features, reference, k, own=None):
+    """Of arrays."""
+    tensors = [None if a is None else torch.from_numpy(np.ascontiguousarray(a)) for a in (features, reference, own)]
+    return neighbors.knn_distance(tensors[0], tensors[1], k, tensors[2]).numpy()
 
 
 def sorted_distance(features, reference, k, exclude_self=False):
@@ -68,3 +76,32 @@ def test_contrast_is_zero_without_a_crowd_and_falls_as_strangers_become_many():
     assert contrast(strangers) == pytest.approx(0)
     found = [contrast(np.concatenate([crowd, strangers[:n]])) for n in (20, 40, 80, 160)]
     assert found == sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize("k", [1, 3, 40])
+def test_leave_one_out_leaves_each_row_out_in_parts_as_in_one(k, monkeypatch):
+    rows = np.random.default_rng(0).normal(size=(23, 4))
+    whole = leave_one_out(torch.from_numpy(rows), k)
+    np.testing.assert_allclose(whole, sorted_distance(rows, rows, k, exclude_self=True), rtol=1e-6)
+    monkeypatch.setattr(neighbors, "ROWS", 5)
+    np.testing.assert_allclose(leave_one_out(torch.from_numpy(rows), k), whole, rtol=1e-12)
+
+
+def test_some_rows_may_be_in_the_reference_and_others_not():
+    reference = np.array([[1.0], [3.0], [9.0]])
+    features = np.array([[1.0], [1.0]])
+    np.testing.assert_allclose(knn_distance(features, reference, k=1, own=np.array([0, -1])), [2, 0])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_reference_that_diverged_gives_no_number(bad):
+    reference = np.array([[1.0], [bad], [9.0]])
+    for own in (None, np.array([0, -1])):
+        assert np.isnan(knn_distance(np.array([[1.0], [2.0]]), reference, k=1, own=own)).all()
+
+
+def test_single_precision_features_are_compared_in_double():
+    rows = torch.eye(3) * 1e4 + 1e-4 * torch.arange(3)[:, None]
+    assert leave_one_out(rows, 1).dtype == torch.float64
+    exact = [min(float((a - b).norm()) for b in rows.double() if not torch.equal(a, b)) for a in rows.double()]
+    np.testing.assert_allclose(leave_one_out(rows, 1), exact, rtol=1e-9)

@@ -1,226 +1,120 @@
-"""The command line: fit, score, run, sweep, collect, reproduce, data, doctor. Heavy imports wait until a command needs them."""
+"""The command line: what each command does, what it says, and with which code it ends.
+
+Exit codes: 0 done, 1 something failed, 2 bad input, 3 done but some pictures were skipped, 130 interrupted. Every ending
+but the first is told in one line on stderr; results alone go to stdout. Heavy imports wait until a command needs them.
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
+import os
+import signal
 import sys
+import tempfile
+import threading
 import time
-from typing import Any, NoReturn, get_args, get_type_hints
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from twofold.errors import InputError
-from twofold.runs.config import RunConfig, configure
-from twofold.runs.presets import METHODS, PRESETS
+from twofold.flags import HelpAsked, given, parsed
+
+if TYPE_CHECKING:
+    from twofold.data.domains import Domain
+    from twofold.deploy.detector import TwoFoldDetector
 
 __all__ = ["main"]
 
-_HELP = {
-    "dataset": "digits, emoji, pacs, office31, office_home, visda2017, folder",
-    "source": "domain the detector is trained on",
-    "target": "domain it meets, unlabelled",
-    "normal": "normal class, several joined by +",
-    "method": ", ".join(METHODS),
-    "preset": ", ".join(PRESETS),
-}
-_REQUIRED = ("dataset", "source", "target", "normal")
 
-
-class _Parser(argparse.ArgumentParser):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options, allow_abbrev=False)
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see {self.prog} --help")
-
-
-def _parse(field: str, text: str, kinds: tuple) -> Any:
-    """One value of a field from its text."""
-    if type(None) in kinds and text.lower() in ("none", "null"):
-        return None
-    if bool in kinds:
-        if text.lower() not in ("true", "false"):
-            raise InputError(f"wanted --{field.replace('_', '-')} true or false, got {text!r}; write one of the two")
-        return text.lower() == "true"
-    kind = next(kind for kind in kinds if kind is not type(None))
+def _print(text: str, stream: TextIO | None = None) -> None:
+    """Write now, so that what cannot be written is met here and not when Python exits; a reader that left is no failure."""
+    stream = stream or sys.stdout
+    encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
-        return kind(text)
-    except ValueError:
-        raise InputError(f"wanted --{field.replace('_', '-')} as {kind.__name__}, got {text!r}; correct it") from None
-
-
-def _fields(arguments: argparse.Namespace, lists: bool) -> dict[str, Any]:
-    """The configuration fields that were given, as values or, for a sweep, as lists."""
-    fields = {}
-    for field, hint in get_type_hints(RunConfig).items():
-        text = getattr(arguments, field)
-        if text is None:
-            continue
-        kinds = get_args(hint) or (hint,)
-        if lists:
-            fields[field] = [_parse(field, part.strip(), kinds) for part in text.split(",") if part.strip()]
-            if not fields[field]:
-                raise InputError(f"wanted values for --{field.replace('_', '-')}, got {text!r}; separate them with commas")
-        else:
-            fields[field] = _parse(field, text, kinds)
-    return fields
-
-
-def _add_run_flags(parser: argparse.ArgumentParser) -> None:
-    for field, hint in get_type_hints(RunConfig).items():
-        boolean = {"nargs": "?", "const": "true"} if hint is bool else {}
-        parser.add_argument(
-            "--" + field.replace("_", "-"),
-            metavar="VALUE",
-            required=field in _REQUIRED,
-            help=_HELP.get(field),
-            **boolean,
-        )
-    parser.add_argument("--root", help="folder of the pictures; else $TWOFOLD_DATA")
-    parser.add_argument("--out", default="runs", help="run store (default: runs)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
-    parser.add_argument("--save-weights", action="store_true", help="keep the trained weights (safetensors)")
-    parser.add_argument("--json", action="store_true", help="print JSON as the last line of stdout")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="twofold", description="Unsupervised domain adaptation for one-class anomaly detection.")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    fit = commands.add_parser(
-        "fit",
-        help="a detector for pictures of your own",
-        description="Fit a detector to a folder of normal pictures and a folder without labels; nothing is trained.",
-    )
-    fit.add_argument("source", help="folder of normal pictures")
-    fit.add_argument("target", help="folder of at least 20 pictures without labels, most of them normal")
-    fit.add_argument("--out", default="detector.safetensors", help="the detector (default: detector.safetensors)")
-    fit.add_argument("--scores", help="CSV of the target's own scores")
-    fit.add_argument("--preset", default="embedded", help=_HELP["preset"])
-    fit.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
-    score = commands.add_parser("score", help="scores of more pictures", description="CSV on stdout, most anomalous first.")
-    score.add_argument("detector", help="file of 'twofold fit'")
-    score.add_argument("pictures", help="folder of pictures")
-    score.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
-    run = commands.add_parser("run", help="one run", description="Train and judge one run; any field of a run is a flag.")
-    _add_run_flags(run)
-    sweep = commands.add_parser(
-        "sweep", help="many runs", description="The product of comma lists in every field; --normal all is every class."
-    )
-    _add_run_flags(sweep)
-    sweep.add_argument("--jobs", type=int, default=1, help="parallel processes (default: 1)")
-    sweep.add_argument("--dry-run", action="store_true", help="print the plan and its estimated time")
-    collect = commands.add_parser("collect", help="aggregate stored runs")
-    collect.add_argument("runs", help="run store")
-    collect.add_argument("--by", default="method", help="fields that make a row, comma-separated (default: method)")
-    collect.add_argument("--format", default="table", choices=["table", "csv", "markdown", "json"])
-    again = commands.add_parser("reproduce", help="the notebooks, headless", description="Figures and tables go to OUT/PRESET.")
-    again.add_argument("targets", nargs="*", default=["all"], metavar="WHAT", help="all, 05, table4, figure4, quickstart, ...")
-    again.add_argument("--preset", default="embedded-fast", help="embedded-fast (default), embedded, paper")
-    again.add_argument("--jobs", type=int, default=1, help="notebooks at once (default: 1)")
-    again.add_argument("--out", default="figures", help="folder of the results (default: figures)")
-    again.add_argument("--runs", default="runs", help="run store (default: runs)")
-    again.add_argument("--root", help="folder of the pictures; else $TWOFOLD_DATA")
-    again.add_argument("--dry-run", action="store_true", help="print the plan and its estimated time")
-    data = commands.add_parser("data", help="the data sets")
-    actions = data.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("list", help="data sets and their domains")
-    check = actions.add_parser("check", help="count a data set against its published numbers")
-    check.add_argument("name")
-    check.add_argument("--root", help="folder of the pictures; else $TWOFOLD_DATA")
-    commands.add_parser("doctor", help="what this machine has: devices, weights, data")
-    return parser
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # what is left in the buffer has to go somewhere
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            raise
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    _print(line, sys.stderr)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    config = configure(**_fields(arguments, lists=False))
-    from twofold.runs.sweeps import run_one
-
-    result = run_one(
-        config,
-        arguments.out,
-        arguments.root,
-        arguments.device,
-        arguments.save_weights,
-        progress=sys.stderr.isatty(),
-        log=_say,
-    )
-    if arguments.json:
-        print(json.dumps(result))
-    elif result["error"] is None:
-        from twofold.results.sentences import run_summary
-
-        print(run_summary(result))
-    if result["error"] is not None:
-        _say(result["error"])
-    return int(result["error"] is not None)
+def _place(flag: str, text: str) -> Path:
+    """Where a file is to be written, refused before the work begins if it cannot be."""
+    place = Path(text).expanduser().absolute()
+    try:
+        if not text or place.is_dir():
+            raise InputError(f"wanted a file for {flag}, got {text!r}; name a file in a folder that is there")
+        if not place.exists() or place.is_file():  # a device or a pipe is written to as it stands
+            tempfile.TemporaryFile(dir=place.parent).close()
+    except OSError as error:
+        raise InputError(f"wanted to write {flag} {text!r}, got: {error.strerror}; choose another place") from None
+    return place
 
 
-def _sweep(arguments: argparse.Namespace) -> int:
-    if arguments.jobs < 1:
-        raise InputError(f"wanted --jobs of at least 1, got {arguments.jobs}; one process a core is a good start")
-    fields = _fields(arguments, lists=True)
-    from twofold.runs.sweeps import estimate_seconds, expand, sweep
+def _fit(arguments: Namespace) -> int:
+    places = {flag: _place(flag, text) for flag in ("--out", "--scores") if (text := getattr(arguments, flag[2:])) is not None}
+    if len(set(map(os.path.realpath, places.values()))) < len(places):
+        raise InputError(f"wanted --out and --scores apart, got {arguments.out!r} for both; choose another place for one")
+    settings = {name: value for name, value in given(arguments).items() if name not in ("method", "preset")}
+    from twofold.deploy.detector import TwoFoldDetector
+    from twofold.files import write_text
+    from twofold.results.sentences import fit_summary
 
-    configs = expand(fields, arguments.root)
-    todo, seconds = estimate_seconds(configs, arguments.out, arguments.jobs, arguments.root)  # checks every input
-    plan = f"{len(configs)} runs, {len(configs) - todo} finished, {todo} to do, "
-    plan += f"about {seconds / 60:.1f} min with {arguments.jobs} jobs"
-    if arguments.dry_run:
-        if arguments.json:
-            rows = [
-                {k: getattr(c, k) for k in ("dataset", "source", "target", "normal", "seed", "anomaly_ratio", "name")}
-                for c in configs
-            ]
-            _say(plan)
-            print(json.dumps(rows))
-        else:
-            for c in configs:
-                print(f"{c.dataset} {c.source}->{c.target} {c.normal} r={c.anomaly_ratio:g} seed {c.seed} {c.name}")
-            print(plan)
-        return 0
-    _say(plan)
-    start = time.perf_counter()
-    results = sweep(configs, arguments.out, arguments.jobs, arguments.root, arguments.device, arguments.save_weights, _say)
-    errors = sum(result["error"] is not None for result in results)
-    _say(f"{len(results) - errors} runs in {arguments.out}, {errors} failed ({time.perf_counter() - start:.0f} s)")
-    if arguments.json:
-        print(json.dumps(results))
-    return int(errors > 0)
-
-
-def _collect(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
-
-    from twofold.results.sentences import render
-    from twofold.results.statistics import as_frame, collect
-    from twofold.runs.store import RunStore
-
-    if not Path(arguments.runs).is_dir():
-        raise InputError(f"wanted a folder of runs, got {arguments.runs!r}; run 'twofold sweep' first, or name its --out")
-    results = RunStore(arguments.runs).results()
-    by = [field.strip().replace("-", "_") for field in arguments.by.split(",")]
-    known = as_frame(results)
-    for field in by:
-        if field not in known:
-            raise InputError(f"wanted --by among {', '.join(known)}, got {field!r}; separate several with commas")
-    errors = sum(result["error"] is not None for result in results)
-    if errors:
-        _say(f"{errors} failed runs left out")
-    print(render(collect(results, by), arguments.format))
+    detector = TwoFoldDetector(arguments.method, settings, arguments.preset, arguments.device)
+    source, target = _pictures(arguments.normals), _pictures(arguments.unlabelled)
+    detector.fit(source, target).save(places["--out"])
+    scores, method = detector.held_out_, detector.method_
+    if "--scores" in places:
+        write_text(places["--scores"], _scores_csv(target.ids, scores))
+    _print(fit_summary(scores, target.ids, len(source), method.selected_, method.notes_.get("contrast")))
+    _print(f"saved to {arguments.out}")
     return 0
 
 
-def _reproduce(arguments: argparse.Namespace) -> int:
-    if arguments.jobs < 1:
-        raise InputError(f"wanted --jobs of at least 1, got {arguments.jobs}; one a core is a good start")
-    from twofold.lessons.reproduce import reproduce
+def _score(arguments: Namespace) -> int:
+    detector, pictures = _detector(arguments.detector, arguments.device), _pictures(arguments.pictures)
+    _print(_scores_csv(pictures.ids, detector.anomaly_score(pictures)).rstrip("\n"))
+    return 0
 
-    places = (arguments.out, arguments.runs, arguments.root)
-    failed = reproduce(arguments.targets, arguments.preset, arguments.jobs, *places, dry_run=arguments.dry_run, log=_say)
-    return int(failed > 0)
+
+def _export(arguments: Namespace) -> int:
+    place = _place("--out", arguments.out)
+    from twofold.deploy.export import export_onnx
+
+    export_onnx(_detector(arguments.detector, "cpu"), place)
+    _print(f"saved to {arguments.out}")
+    return 0
+
+
+def _detector(path: str, device: str) -> TwoFoldDetector:
+    """A saved detector; what it was fitted to may make it a weak one."""
+    from twofold.deploy.detector import TwoFoldDetector
+    from twofold.parts.gaussians import WEAK_CONTRAST
+    from twofold.results.sentences import weak_words
+
+    detector = TwoFoldDetector.load(path, device)
+    contrast = detector.method_.notes_.get("contrast")
+    if contrast is not None and contrast < WEAK_CONTRAST:
+        _say(weak_words(contrast))
+    return detector
+
+
+def _pictures(folder: str) -> Domain:
+    """The pictures of a folder, as a domain; what is left out is said."""
+    from twofold.data.folders import left_out, load_pictures
+
+    domain = load_pictures(folder)
+    if others := left_out(folder):
+        _say(f"left out of {folder}: " + ", ".join(f"{count} {kind}" for kind, count in others.items()))
+    return domain
 
 
 def _scores_csv(ids: Any, scores: Any) -> str:
@@ -231,69 +125,156 @@ def _scores_csv(ids: Any, scores: Any) -> str:
     return table.sort_values("anomaly_score", ascending=False).to_csv(index=False)
 
 
-def _fit(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
+def _run(arguments: Namespace) -> int:
+    from twofold.runs.config import configure
 
-    from twofold.data.listing import load_pictures
-    from twofold.deploy.detector.detector import TwoFoldDetector
-    from twofold.lessons.study import write_aside
-    from twofold.results.sentences import fit_summary
+    config = configure(**given(arguments))
+    from twofold.results.sentences import run_summary
+    from twofold.runs.sweeps import run_one
 
-    places = [Path(path).expanduser().absolute() for path in (arguments.out, arguments.scores) if path]
-    for place in places:
-        if place.is_dir() or not place.parent.is_dir() or places.count(place) > 1:
-            raise InputError(f"wanted a file of its own in a folder that is there, got {place}; choose another place")
-    source, target = load_pictures(arguments.source), load_pictures(arguments.target)
-    detector = TwoFoldDetector(arguments.preset, arguments.device).fit(source, target)
-    detector.save(places[0])
-    if arguments.scores:
-        write_aside(places[1], _scores_csv(target.ids, detector.fitted.train_scores))
-    print(fit_summary(detector.fitted, len(source), target.ids))
-    print(f"saved to {arguments.out}")
-    return 0
+    places = (arguments.out, arguments.root, arguments.device)
+    result = run_one(config, *places, arguments.save_weights, progress=sys.stderr.isatty(), log=_say)
+    if arguments.json:
+        _print(json.dumps(result))
+    elif result["error"] is None:
+        _print(run_summary(result))
+    if result["error"] is not None:
+        _say(result["error"])
+    return int(result["error"] is not None)
 
 
-def _score(arguments: argparse.Namespace) -> int:
-    from twofold.data.listing import load_pictures
-    from twofold.deploy.detector.detector import TwoFoldDetector
+def _sweep(arguments: Namespace) -> int:
+    from twofold.runs.store import RunStore
+    from twofold.runs.sweeps import estimate_seconds, expand, sweep, task_words
 
-    pictures = load_pictures(arguments.pictures)
-    scores = TwoFoldDetector.load(arguments.detector, arguments.device).anomaly_score(pictures)
-    print(_scores_csv(pictures.ids, scores), end="")
-    return 0
-
-
-def _data(arguments: argparse.Namespace) -> int:
-    from twofold.results.sentences import check_data, list_data
-
-    if arguments.action == "list":
-        print(list_data())
+    store = RunStore(arguments.out, _say)
+    configs = expand(given(arguments, lists=True), arguments.root)
+    todo, seconds = estimate_seconds(configs, arguments.out, arguments.jobs, arguments.root)  # checks every input
+    plan = f"{len(configs)} runs, {len(configs) - todo} finished, {todo} to do, "
+    plan += f"about {seconds / 60:.1f} min with {arguments.jobs} jobs"
+    if arguments.dry_run:
+        (_say if arguments.json else _print)("\n".join([*(f"{task_words(c)} {c.name}" for c in configs), plan]))
+        if arguments.json:
+            _print(json.dumps([{**c.flat, "name": c.name} for c in configs]))
         return 0
-    text, complete = check_data(arguments.name, arguments.root)
-    print(text)
+    if todo:
+        store.check_writable()
+    _say(plan)
+    start = time.perf_counter()
+    places = (arguments.out, arguments.jobs, arguments.root, arguments.device)
+    results = sweep(configs, *places, arguments.save_weights, _say)
+    failed = sum(result["error"] is not None for result in results)
+    _say(f"{len(results) - failed} of {len(results)} runs done, {failed} failed ({time.perf_counter() - start:.0f} s)")
+    if arguments.json:
+        _print(json.dumps(results))
+    return int(failed > 0)
+
+
+def _collect(arguments: Namespace) -> int:
+    from twofold.results.sentences import render
+    from twofold.results.statistics import as_frame, collect
+    from twofold.runs.store import RunStore
+
+    if not Path(arguments.runs).expanduser().is_dir():
+        raise InputError(f"wanted a folder of runs, got {arguments.runs!r}; run 'twofold sweep' first, or name its --out")
+    results = RunStore(arguments.runs, _say).results()
+    by = [field.strip().replace("-", "_") for field in arguments.by.split(",")]
+    known = as_frame(results)
+    for field in by:
+        if field not in known and not known.empty:
+            raise InputError(f"wanted --by among {', '.join(known)}, got {field!r}; separate several with commas")
+    if failed := sum(result["error"] is not None for result in results):
+        _say(f"{failed} failed runs left out")
+    _print(render(collect(results, by), arguments.format))
+    return 0
+
+
+def _reproduce(arguments: Namespace) -> int:
+    from twofold.lessons.reproduce import reproduce
+    from twofold.runs.store import RunStore
+
+    if not arguments.dry_run:
+        for folder in (arguments.out, arguments.runs):
+            RunStore(folder).check_writable()
+    places = (arguments.out, arguments.runs, arguments.root)
+    failed = reproduce(arguments.targets, arguments.preset, arguments.jobs, *places, dry_run=arguments.dry_run, log=_say)
+    return int(failed > 0)
+
+
+def _data(arguments: Namespace) -> int:
+    from twofold.doctor import check_data, list_data
+
+    text, complete = (list_data(), True) if arguments.action == "list" else check_data(arguments.name, arguments.root)
+    _print(text)
     return int(not complete)
 
 
-def _doctor(arguments: argparse.Namespace) -> int:
-    from twofold.results.sentences import doctor
+def _doctor(arguments: Namespace) -> int:
+    from twofold.doctor import doctor
 
-    print(doctor())
+    _print(doctor())
     return 0
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Entry point; exit codes: 0 done, 1 something failed, 2 bad input, 130 interrupted."""
-    commands = {"fit": _fit, "score": _score, "run": _run, "sweep": _sweep, "collect": _collect}
-    commands |= {"reproduce": _reproduce, "data": _data, "doctor": _doctor}
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """A polite kill ends a command as Ctrl-C does, and its processes with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        arguments = _parser().parse_args(argv)
-        return commands[arguments.command](arguments)
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _do(argv: list[str]) -> int:
+    do = {"fit": _fit, "score": _score, "export": _export, "run": _run, "sweep": _sweep, "collect": _collect}
+    do |= {"reproduce": _reproduce, "data": _data, "doctor": _doctor}
+    try:
+        arguments = parsed(argv)
+    except HelpAsked as asked:
+        _print(str(asked))
+        return 0
+    return do[arguments.command](arguments)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point: what a person can act on, and what the machine refuses, is one line and a code.
+
+    Parameters
+    ----------
+    argv : the arguments; None reads those of the process.
+
+    Returns
+    -------
+    The exit code, as the module lists them.
+
+    >>> main(["collect", "no/such/folder"])
+    2
+    """
+    try:
+        with _terminable():
+            return _do(sys.argv[1:] if argv is None else argv)
     except InputError as error:
-        _say("twofold: " + " ".join(str(error).split()))
-        return 2
+        reason, code = str(error), 2
     except KeyboardInterrupt:
-        _say("twofold: stopped; the same command goes on where it stopped")
-        return 130
+        reason, code = "stopped; the same command goes on where it stopped", 130
+    except UnicodeError as error:
+        reason, code = f"wanted text that can be read and written, got: {error}; rename the file or mend its encoding", 2
+    except OSError as error:  # one that names a place is about what was asked for
+        got = error.strerror or str(error)
+        if error.filename is None:
+            reason, code = f"wanted to read and write, got: {got}; make room, or see what this machine lacks", 1
+        else:
+            reason, code = f"wanted to use {error.filename!r}, got: {got}; choose another place or mend this one", 2
+    except (MemoryError, RuntimeError) as error:  # torch has a RuntimeError for want of memory
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        reason, code = "wanted more memory than there is, got none; take smaller pictures, or fewer --jobs", 1
+    _say("twofold: " + " ".join(reason.split()))
+    return code
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from sklearn.cluster import KMeans, MeanShift, estimate_bandwidth
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
@@ -15,7 +14,6 @@ from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler, normalize
 
 from twofold.errors import InputError
-from twofold.parts.neighbors import leave_one_out
 
 __all__ = ["CLUSTERINGS", "Selection", "dominant_cluster", "select", "selection_quality", "whiten"]
 
@@ -130,6 +128,10 @@ def whiten(features: np.ndarray, dims: int, seed: int = 0) -> np.ndarray:
 
 
 def _density(features: np.ndarray, neighbors: int) -> np.ndarray:
+    import torch  # here alone: whoever clusters points in a plane needs none
+
+    from twofold.parts.neighbors import leave_one_out
+
     return leave_one_out(torch.from_numpy(features), neighbors).numpy()
 
 

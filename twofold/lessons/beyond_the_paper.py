@@ -13,22 +13,24 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from twofold.data.domains import Domain
-from twofold.plots.charts import look_of
-from twofold.plots.scores import COLORS
-from twofold.results.sentences import with_spread
-from twofold.results.statistics import PAIR, above
+from twofold.errors import InputError
+from twofold.plots.style import COLORS, collapsed_words
+from twofold.results.sentences import interval_words, with_spread
+from twofold.results.statistics import PAIR, PROTOCOL, above, class_means, look_of, one_of_each
 from twofold.results.tables import pair_name
 from twofold.runs.presets import PAIRS
 
 __all__ = [
     "by_use",
     "change_dots",
+    "gap_closed",
     "gap_lines",
     "lead_panels",
     "lead_table",
     "moved_pictures",
     "pair_table",
     "spread_table",
+    "strangers",
     "uses",
     "warning_dots",
     "warning_table",
@@ -65,6 +67,24 @@ def _rows_of(frame: pd.DataFrame, pair: tuple[str, str, str]) -> pd.DataFrame:
     return frame[(frame[PAIR] == list(pair)).all(axis=1)]
 
 
+def strangers(class_names: Sequence[str]) -> dict[str, str]:
+    """For each of two or more classes the next one, in the order of their names, that has at least half as many pictures;
+    where no other has, the largest other.
+
+    >>> strangers(["a"] * 5 + ["b"] + ["c"] * 4)
+    {'a': 'c', 'b': 'c', 'c': 'a'}
+    >>> strangers(["a"] * 5 + ["b"])
+    {'a': 'b', 'b': 'a'}
+    """
+    names, counts = np.unique(np.asarray(class_names), return_counts=True)
+    n, found = len(names), {}
+    for i, name in enumerate(names):
+        after = ((i + step) % n for step in range(1, n))
+        largest = max((j for j in range(n) if j != i), key=lambda j: counts[j])
+        found[str(name)] = str(names[next((j for j in after if counts[j] >= counts[i] / 2), largest)])
+    return found
+
+
 def spread_table(collected: pd.DataFrame) -> pd.DataFrame:
     """Methods in rows, pairs in columns, in each cell a mean with both spreads.
 
@@ -80,13 +100,51 @@ def spread_table(collected: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(cells).rename_axis("method").reset_index()
 
 
+def gap_closed(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle: str) -> tuple[pd.DataFrame, dict[str, float]]:
+    """How much of the way from the best control to its own oracle a method goes, pair by pair and over all.
+
+    Parameters
+    ----------
+    frame : runs of one ratio and protocol; a method with a collapsed run in a pair has no mean there.
+    method : a name in its ``method`` column.
+    controls : the best of them is taken in each pair.
+    oracle : the same method with the true target normals and nothing else changed.
+
+    Returns
+    -------
+    A row a pair (best control, its mean, the method's, the oracle's, gain, gap; points of AUROC) and the whole: mean_gain
+    and worst_gain over all pairs, and closed, the sum of gains over the sum of gaps, in which a pair whose gap is below one
+    point has no part; NaN where no pair is left. A pair without a mean of the method, of its oracle or of any control is a
+    row of NaN and has no part in the whole.
+
+    Raises
+    ------
+    InputError : a method that the frame does not hold, several ratios, presets or protocols.
+    """
+    one_of_each(frame, ["anomaly_ratio", *PROTOCOL])
+    missing = {method, oracle, *controls} - set(frame["method"])
+    if missing:
+        had = ", ".join(frame["method"].unique())
+        raise InputError(f"wanted runs of {', '.join(sorted(missing))}, got {had}; run them first")
+    means = class_means(frame, [*PAIR, "method"]).set_index([*PAIR, "method"])["mean"].unstack("method")
+    candidates = means[list(controls)]
+    best = candidates.fillna(-np.inf).idxmax(axis=1).where(candidates.notna().any(axis=1))
+    table = pd.DataFrame({"best_control": best, "control": candidates.max(axis=1)})
+    table["method"], table["oracle"] = means[method], means[oracle]
+    table["gain"], table["gap"] = table["method"] - table["control"], table["oracle"] - table["control"]
+    wide = table[(table["gap"] >= 1) & table["gain"].notna()]
+    closed = float(wide["gain"].sum() / wide["gap"].sum()) if len(wide) else float("nan")
+    whole = {"mean_gain": float(table["gain"].mean()), "worst_gain": float(table["gain"].min()), "closed": closed}
+    return table.reset_index(), whole
+
+
 def pair_table(frame: pd.DataFrame, gaps: pd.DataFrame, method: str) -> pd.DataFrame:
     """A row a pair: the best control, what the method gains on it, and its oracle.
 
     Parameters
     ----------
     frame : from ``statistics.as_frame``, one ratio.
-    gaps : its rows of ``statistics.gap_closed``.
+    gaps : its rows of ``gap_closed``.
     method : whose gaps they are.
 
     Returns
@@ -96,15 +154,19 @@ def pair_table(frame: pd.DataFrame, gaps: pd.DataFrame, method: str) -> pd.DataF
     gaps, rows = gaps.set_index(PAIR), []
     for pair in _pairs_of(frame):
         gap = gaps.loc[pair]
-        words = "collapsed" if pd.isna(gap["gain"]) else _interval(above(_rows_of(frame, pair), method, gap["best_control"]))
+        words = "collapsed" if pd.isna(gap["gain"]) else _verdict(above(_rows_of(frame, pair), method, gap["best_control"]))
         row = {"pair": pair_name(pair), "use": USES.get(pair, ""), "best control": gap["best_control"]}
-        row |= {"its AUROC": f"{gap['control']:.1f}", method: f"{gap['method']:.1f}"}
-        rows.append(row | {"gain": words, "told the true normals": f"{gap['oracle']:.1f}"})
+        row |= {"its AUROC": _known(gap["control"]), method: _known(gap["method"])}
+        rows.append(row | {"gain": words, "told the true normals": _known(gap["oracle"])})
     return pd.DataFrame(rows)
 
 
-def _interval(gain: dict[str, Any]) -> str:
-    return f"{gain['verdict']}, {gain['difference']:+.1f} [{gain['low']:+.1f}, {gain['high']:+.1f}]"
+def _known(value: float, form: str = ".1f") -> str:
+    return "collapsed" if pd.isna(value) else f"{value:{form}}"
+
+
+def _verdict(gain: dict[str, Any]) -> str:
+    return f"{gain['verdict']}, {interval_words(gain)}"
 
 
 def gap_lines(gaps: pd.DataFrame, method: str, ax: Axes) -> Axes:
@@ -112,21 +174,25 @@ def gap_lines(gaps: pd.DataFrame, method: str, ax: Axes) -> Axes:
 
     Parameters
     ----------
-    gaps : the rows of ``statistics.gap_closed``.
+    gaps : the rows of ``gap_closed``.
     method : whose gaps they are.
     ax : drawn on.
     """
     gaps, words = gaps.set_index(PAIR), []
     pairs = by_use(gaps.index)
-    color, marker = look_of(method)
-    marks = {"control": ("s", GREY, "best control"), "method": (marker, color, method), "oracle": ("*", "black", "its oracle")}
+    look = look_of(method)
+    marks = {
+        "control": ("s", GREY, "best control"),
+        "method": (look.marker, look.color, method),
+        "oracle": ("*", "black", "its oracle"),
+    }
     for i, pair in enumerate(pairs):
         row = gaps.loc[pair]
         ax.plot([row["control"], row["oracle"]], [i, i], color="#CCCCCC", linewidth=2, zorder=1)
         for field, (marker, color, name) in marks.items():
             ax.scatter(row[field], i, s=80, marker=marker, color=color, zorder=2, label=name if i == 0 else None)
         ink = COLORS["anomalous"] if row["gain"] < 0 else "#444444"
-        ax.text(1.02, i, f"{row['gain']:+.1f}", transform=ax.get_yaxis_transform(), va="center", fontsize=9.5, color=ink)
+        ax.text(1.02, i, _known(row["gain"], "+.1f"), transform=ax.get_yaxis_transform(), va="center", fontsize=9.5, color=ink)
         use = f"{USES[pair]}; " if pair in USES else ""
         words.append(f"{pair_name(pair)}\n({use}best control {row['best_control']})")
     ax.set_yticks(range(len(pairs)), words, fontsize=9.5)
@@ -148,14 +214,21 @@ def change_dots(rows: pd.DataFrame, whole: str, words: Mapping[str, str], figure
     """
     names = [name for name in words if name in rows.index and name != whole]
     axes = figure.subplots(1, len(rows.columns), sharey=True, squeeze=False)[0]
-    color, marker = look_of(whole)
+    look = look_of(whole)
     for ax, pair in zip(axes, rows, strict=True):
         change = rows.loc[names, pair] - rows.loc[whole, pair]
         ax.axvline(0, color="#999999", linewidth=1)
         ax.hlines(range(len(names)), change, 0, color="#BBBBBB", zorder=1)
-        ax.scatter(change, range(len(names)), s=80, marker=marker, color=color, zorder=2)
+        ax.scatter(change, range(len(names)), s=80, marker=look.marker, color=look.color, zorder=2)
         for i, value in enumerate(change):
-            ax.annotate(f"{value:+.1f}", (value, i), (0, 7), textcoords="offset points", ha="center", fontsize=9)
+            ax.annotate(
+                _known(value, "+.1f"),
+                (0.0 if pd.isna(value) else value, i),
+                (0, 7),
+                textcoords="offset points",
+                ha="center",
+                fontsize=9,
+            )
         ax.set_title(f"{pair} ({rows.loc[whole, pair]:.1f})", fontsize=11)
         ax.set_xlabel("points of AUROC to the whole")
         ax.margins(x=0.2, y=0.12)
@@ -182,17 +255,19 @@ def lead_table(frame: pd.DataFrame, method: str, control: str) -> pd.DataFrame:
     rows = []
     for pair in _pairs_of(frame):
         for origin, group in _rows_of(frame, pair).groupby("anomaly_classes", sort=False):
-            leads = {ratio: above(at, method, control, 1000) for ratio, at in group.groupby("anomaly_ratio")}
-            known = [lead for lead in leads.values() if lead["verdict"] != "collapsed"]
+            leads = {ratio: above(at, method, control) for ratio, at in group.groupby("anomaly_ratio")}
+            known = [lead for lead in leads.values() if lead["difference"] is not None]
             row = {"pair": pair_name(pair), "anomalies from": origin}
             row |= {f"{r:.0%}": f"{lead['difference']:+.1f}" if lead in known else "collapsed" for r, lead in leads.items()}
             least = min(known, key=lambda lead: lead["difference"], default=None)
-            rows.append(row | {"least": _interval(least) if least else "collapsed"})
+            rows.append(row | {"least": _verdict(least) if least else "collapsed"})
     return pd.DataFrame(rows).fillna("")
 
 
 def lead_panels(frame: pd.DataFrame, method: str, control: str, figure: Figure) -> Figure:
     """AUROC against the share of anomalies, a panel a pair; dashed and hollow where all anomalies are of one class.
+
+    A gap, and words at the foot, where a run collapsed.
 
     Parameters
     ----------
@@ -200,18 +275,22 @@ def lead_panels(frame: pd.DataFrame, method: str, control: str, figure: Figure) 
     figure : drawn on.
     """
     pairs = _pairs_of(frame)
+    by = [*PAIR, "anomaly_classes", "anomaly_ratio", "method"]
+    table = class_means(frame, by, methods=[control, method]).sort_values("anomaly_ratio", kind="stable")
     columns = min(4, len(pairs))
     axes = figure.subplots(-(-len(pairs) // columns), columns, sharex=True, sharey=True, squeeze=False).ravel()
     for i, (ax, pair) in enumerate(zip(axes, pairs, strict=False)):
         for name in (control, method):
-            color, marker = look_of(name)
-            mine = _rows_of(frame, pair)
+            look = look_of(name)
+            mine = _rows_of(table, pair)
             for origin, rows in mine[mine["method"] == name].groupby("anomaly_classes", sort=False):
-                level = rows.groupby(["anomaly_ratio", "normal"])["auroc"].mean().groupby("anomaly_ratio").mean()
                 one = origin != "all others"
-                face, line, words = ("white", "--", f"{name}, anomalies of one class") if one else (color, "-", name)
-                style = {"marker": marker, "markersize": 6, "markerfacecolor": face, "linestyle": line, "linewidth": 1.8}
-                ax.plot(100 * level.index, level, color=color, label=words, **style)
+                face, line, words = ("white", "--", f"{name}, anomalies of one class") if one else (look.color, "-", name)
+                style = {"marker": look.marker, "markersize": 6, "markerfacecolor": face, "linestyle": line, "linewidth": 1.8}
+                ax.plot(100 * rows["anomaly_ratio"], rows["mean"], color=look.color, label=words, **style)
+                for fallen in rows[rows["n_collapsed"] > 0].to_dict("records"):
+                    place = {"xy": (100 * fallen["anomaly_ratio"], 0.02), "xycoords": ax.get_xaxis_transform()}
+                    ax.annotate(collapsed_words(fallen, "\n"), color=look.color, fontsize=8, ha="center", va="bottom", **place)
         use = f" ({USES[pair]})" if pair in USES else ""
         ax.set_title(f"{pair_name(pair)}{use}", fontsize=10)
         ax.set_xticks(100 * np.unique(frame["anomaly_ratio"]))
@@ -262,7 +341,7 @@ def warning_dots(frame: pd.DataFrame, method: str, threshold: float, ax: Axes) -
     ax : drawn on.
     """
     for weak, group in frame.groupby(frame["contrast"] < threshold):
-        color, words = (GREY, "warned") if weak else (look_of(method)[0], "not warned")
+        color, words = (GREY, "warned") if weak else (look_of(method).color, "not warned")
         ax.scatter(group["contrast"], group["auroc"], s=14, alpha=0.6, color=color, linewidths=0, label=words)
     ax.axvline(threshold, color="#444444", linewidth=1, linestyle="--")
     ax.set_xlim(left=0)

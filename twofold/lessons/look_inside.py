@@ -1,4 +1,4 @@
-"""One run looked at closely: what its network makes of both domains, before training and after."""
+"""One run looked at closely: what its network makes of both domains, before training and after, in numbers and pictures."""
 
 from __future__ import annotations
 
@@ -8,33 +8,42 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import TSNE
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from twofold.data.tasks import Task, View
-from twofold.methods.detectors import single_thread
-from twofold.methods.training import Inputs, extract
-from twofold.networks.backbones import load_backbone
+from twofold.compute import single_thread
+from twofold.data.domains import View
+from twofold.data.tasks import Task
 from twofold.networks.cache import EmbeddingCache
-from twofold.parts.one_class import center_distance
-from twofold.parts.selection import Selection
+from twofold.plots.style import COLORS, MARKERS, collapsed_words
+from twofold.results.statistics import class_means, look_of
 from twofold.runs.config import RunConfig
-from twofold.runs.run import Prepared, prepare, run
+from twofold.runs.run import build, prepare, run
 
 __all__ = [
     "ROLES",
     "Anatomy",
+    "disagreement_rows",
+    "distance_arrows",
+    "distance_means",
     "distance_table",
+    "extreme_rows",
     "features_before_and_after",
     "proxy_a_distance",
+    "score_histograms",
+    "selection_rows",
     "tsne",
-    "untrained_features",
+    "tsne_panel",
 ]
 
 ROLES = ("normal", "anomalous")  # of labels 0 and 1
+ROLE_WORDS = {"source": "source train", "normal": "target normal", "anomalous": "target anomalous"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,16 +61,7 @@ class Anatomy:
     source_scores: np.ndarray  # (n_source,)
     scores: np.ndarray  # (n,)
     losses: dict[str, np.ndarray]  # per step
-    selection: Selection | None  # over the unlabelled target's rows
-
-
-def untrained_features(prepared: Prepared, view: View, cache: EmbeddingCache | None = None) -> np.ndarray:
-    """Features (n, d) of a view in a run's backbone before its first step, as the score sees them."""
-    config = prepared.config
-    shape = (config.backbone_size_px, config.frozen_stages, config.seed)
-    backbone = load_backbone(config.backbone, prepared.weights["backbone"], *shape).to(prepared.device)
-    inputs = Inputs(view, backbone, cache or EmbeddingCache())
-    return extract(backbone, inputs, config.normalize_features).numpy()
+    selected: np.ndarray | None  # (n_train,) bool, unlabelled target pictures that were taken for normal
 
 
 def features_before_and_after(config: RunConfig, root: str | None = None, cache: EmbeddingCache | None = None) -> Anatomy:
@@ -82,27 +82,30 @@ def features_before_and_after(config: RunConfig, root: str | None = None, cache:
     ValueError : the run trains nothing, or scores otherwise.
     InputError : data or weights missing.
     """
-    if config.one_class != "dsvdd":
-        raise ValueError(f"config must train with one_class 'dsvdd', got {config.one_class!r}; choose a method that trains")
+    one_class = getattr(config.settings, "one_class", None)
+    if one_class != "dsvdd":
+        raise ValueError(f"config must train with one_class 'dsvdd', got {one_class!r}; choose a method that trains")
     prepared, cache = prepare(config, root), cache or EmbeddingCache()
     task = prepared.task
-    result, fitted = run(prepared, cache)
     with single_thread():
-        source_before = untrained_features(prepared, task.source_train, cache)
-        source = extract(fitted.backbone, Inputs(task.source_train, fitted.backbone, cache), config.normalize_features)
+        source_before = build(config, prepared.device, cache).embed(task.source_train)
+    result, finished = run(prepared, cache)
+    with single_thread():
+        source = finished.method.embed(task.source_train)
+        source_scores = finished.method.anomaly_score(task.source_train, source)
     return Anatomy(
-        config,
-        result,
-        task,
-        source_before,
-        source.numpy(),
-        fitted.features_before.numpy(),
-        fitted.features.numpy(),
-        task.target_test_labels,
-        center_distance(source, fitted.training.center.cpu()).numpy(),
-        fitted.scores,
-        fitted.training.losses,
-        fitted.training.selection,
+        config=config,
+        result=result,
+        task=task,
+        source_before=source_before.numpy(),
+        source=source.numpy(),
+        target_before=finished.features_before.numpy(),
+        target=finished.features.numpy(),
+        labels=task.target_test_labels,
+        source_scores=source_scores,
+        scores=finished.scores,
+        losses=finished.method.losses_,
+        selected=finished.method.selected_,
     )
 
 
@@ -130,7 +133,8 @@ def proxy_a_distance(z_a: np.ndarray, z_b: np.ndarray, folds: int = 5, seed: int
     Source
     ------
     Ben-David et al. 2007. Deviations: epsilon is the mean of the two sides' errors in cross-validation, since the sides
-    differ in size; the classifier is a logistic regression on standardised features.
+    differ in size; the classifier is a logistic regression on standardised features. ``plane.discrepancy`` is the same
+    distance on one split of raw points, cut off at 0: in the plane there are points enough, and hundreds of scenes.
 
     >>> proxy_a_distance(np.zeros((9, 2)), np.zeros((5, 2))), proxy_a_distance(np.zeros((9, 1)), np.ones((5, 1)))
     (0.0, 2.0)
@@ -158,7 +162,7 @@ def distance_table(anatomies: Sequence[Anatomy]) -> pd.DataFrame:
 
     Returns
     -------
-    One row a run and role: method, normal, seed, role, before, after.
+    One row a run and role: method, normal, seed, role, before, after, collapsed.
     """
     known: dict[tuple[bytes, bytes], float] = {}  # all runs of a class begin alike
 
@@ -172,11 +176,24 @@ def distance_table(anatomies: Sequence[Anatomy]) -> pd.DataFrame:
     for run_ in anatomies:
         for label, role in enumerate(ROLES):
             chosen = run_.labels == label
-            row = {"method": run_.config.name, "normal": run_.config.normal, "seed": run_.config.seed, "role": role}
+            row = {"method": run_.config.name, "normal": run_.result["normal"], "seed": run_.result["seed"], "role": role}
             row["before"] = distance(run_.source_before, run_.target_before[chosen])
             row["after"] = distance(run_.source, run_.target[chosen])
-            rows.append(row)
+            rows.append(row | {"collapsed": run_.result["collapsed"]})
     return pd.DataFrame(rows)
+
+
+def distance_means(table: pd.DataFrame) -> pd.DataFrame:
+    """Means over classes of ``distance_table``, by method and role.
+
+    Returns
+    -------
+    One row a method and role, indexed by both: before and after, the latter NaN where a run collapsed; n_collapsed, n_runs.
+    """
+    key = ["method", "role"]
+    after = class_means(table, key, "after").set_index(key)
+    before = class_means(table.assign(collapsed=False), key, "before").set_index(key)  # where all begin is known
+    return after.assign(before=before["mean"], after=after["mean"])[["before", "after", "n_collapsed", "n_runs"]]
 
 
 def tsne(parts: dict[str, np.ndarray], most: int = 120, perplexity: float = 30, seed: int = 0) -> dict[str, np.ndarray]:
@@ -212,3 +229,114 @@ def tsne(parts: dict[str, np.ndarray], most: int = 120, perplexity: float = 30, 
         places = layout.fit_transform(z)
     ends = np.cumsum([len(part) for part in drawn.values()])
     return dict(zip(drawn, np.split(places, ends[:-1]), strict=True))
+
+
+def distance_arrows(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Where training moved each role: hollow before, filled after, averaged over classes.
+
+    Parameters
+    ----------
+    table : from ``distance_table``.
+    ax : drawn on.
+    """
+    methods, means = list(dict.fromkeys(table["method"])), distance_means(table)
+    for i, method in enumerate(methods):
+        for role, shift in zip(ROLES, (-0.16, 0.16), strict=True):
+            row = means.loc[(method, role)]
+            before, after = row["before"], row["after"]
+            style = {"marker": MARKERS[role], "s": 70, "edgecolor": COLORS[role], "zorder": 3}
+            ax.plot([before, after], [i + shift] * 2, color=COLORS[role], linewidth=2, alpha=0.6)
+            ax.scatter(before, i + shift, color="white", **style)
+            if pd.isna(after):
+                ax.text(before, i + shift, f"   {collapsed_words(row)}", va="center", fontsize=9, color=COLORS[role])
+            ax.scatter(after, i + shift, color=COLORS[role], label=ROLE_WORDS[role] if i == 0 else None, **style)
+    ax.set_yticks(range(len(methods)), methods)
+    ax.set_ylim(len(methods) - 0.5, -0.5)
+    ax.set_xlim(min(-0.05, means[["before", "after"]].min().min() - 0.05), 2.05)
+    ax.set_xlabel("proxy A-distance to the source (2: never mixed, 0: one cloud)")
+    ax.legend(loc="lower left", title="hollow before training, filled after", title_fontsize=10, fontsize=10)
+    return ax
+
+
+def tsne_panel(z_source: np.ndarray, z_target: np.ndarray, labels: np.ndarray, ax: Axes, most: int = 120) -> Axes:
+    """Source, target normals and target anomalies on one map, in the palette; labels only colour it.
+
+    What lies far outside is drawn at the edge: how far it lies means nothing.
+    """
+    parts = {"source": z_source, "normal": z_target[labels == 0], "anomalous": z_target[labels == 1]}
+    layout = tsne(parts, most)
+    low, high = np.quantile(np.concatenate(list(layout.values())), (0.03, 0.97), axis=0)
+    reach = 0.3 * (high - low)
+    for role, drawn in layout.items():
+        places = np.clip(drawn, low - reach, high + reach)
+        style = {"s": 26 if role == "anomalous" else 22, "alpha": 0.75, "linewidth": 0.3, "edgecolor": "white"}
+        ax.scatter(*places.T, color=COLORS[role], marker=MARKERS[role], label=ROLE_WORDS[role], **style)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[["left", "bottom"]].set_color("#CCCCCC")
+    return ax
+
+
+def score_histograms(run_: Anatomy, ax: Axes, bins: int = 40) -> Axes:
+    """Scores of source train, target normal and target anomalous pictures, from zero on; labels only colour them."""
+    parts = {"source": run_.source_scores, **{role: run_.scores[run_.labels == i] for i, role in enumerate(ROLES)}}
+    scores = np.concatenate(list(parts.values()))
+    ax.set_xlabel("anomaly score")
+    if not np.isfinite(scores).all():
+        ax.text(0.5, 0.5, "scores are not finite", transform=ax.transAxes, ha="center")
+        return ax
+    edges = np.linspace(0, max(1.02 * np.quantile(scores, 0.995), 1e-9), bins + 1)
+    for (role, part), (fill, style) in zip(parts.items(), ((True, ":"), (False, "-"), (False, "--")), strict=True):
+        weights = np.full(len(part), 100 / len(part))
+        shared = {"bins": edges, "weights": weights, "color": COLORS[role]}
+        clipped = np.minimum(part, edges[-1])
+        if fill:
+            ax.hist(clipped, alpha=0.3, **shared)
+        ax.hist(clipped, histtype="step", linewidth=1.8, linestyle=style, label=ROLE_WORDS[role], **shared)
+    ax.set_ylabel("pictures of a part (%)")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    return ax
+
+
+def _framed(view: View, rows: np.ndarray, labels: np.ndarray, heading: str, color: str, size_px: int) -> tuple:
+    return heading, view.images(rows, size_px), labels[rows], color
+
+
+def selection_rows(run_: Anatomy, n: int = 12, size_px: int = 48) -> list[tuple]:
+    """Rows for ``pictures.picture_rows``: what a run took for normal, and the rest, framed by what they are."""
+    rows, labels = [], run_.task.target_train_labels
+    for words, mask in (("taken for normal", run_.selected), ("the rest", ~run_.selected)):
+        chosen = np.flatnonzero(mask)
+        if len(chosen):
+            count = f"{len(chosen)} picture{'s' if len(chosen) > 1 else ''}"
+            heading = f"{run_.result['normal']}, {words}: {count}, {(labels[chosen] == 0).sum()} of them normal"
+            color = look_of(run_.config.method).color
+            rows.append(_framed(run_.task.target_train, chosen[:n], labels, heading, color, size_px))
+    return rows
+
+
+def extreme_rows(run_: Anatomy, n: int = 12, size_px: int = 48) -> list[tuple]:
+    """Rows for ``pictures.picture_rows``: the test pictures a run finds most and least anomalous, framed by what they are."""
+    order, color = np.argsort(-run_.scores, kind="stable"), look_of(run_.config.method).color
+    halves = (("most anomalous", order[:n]), ("least anomalous", order[::-1][:n]))
+    return [
+        _framed(run_.task.target_test, rows, run_.labels, f"{run_.config.name}, {words}", color, size_px)
+        for words, rows in halves
+    ]
+
+
+def disagreement_rows(run_: Anatomy, control: str, scores: np.ndarray, n: int = 12, size_px: int = 48) -> list[tuple]:
+    """Rows for ``pictures.picture_rows``: test pictures whose ranks differ most between a run and a control.
+
+    Parameters
+    ----------
+    run_ : the run.
+    control : name of the other method.
+    scores : (n,) the control's, of the same test pictures.
+    """
+    order = np.argsort(rankdata(scores) - rankdata(run_.scores), kind="stable")
+    name, ours, theirs = run_.config.name, look_of(run_.config.method).color, look_of(control).color
+    halves = (
+        (f"anomalous for {name}, not for {control}", ours, order[:n]),
+        (f"anomalous for {control}, not for {name}", theirs, order[::-1][:n]),
+    )
+    return [_framed(run_.task.target_test, rows, run_.labels, words, color, size_px) for words, color, rows in halves]

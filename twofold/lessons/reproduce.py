@@ -16,7 +16,8 @@ import yaml
 from joblib import Parallel, delayed
 
 from twofold.errors import InputError
-from twofold.lessons.study import RECIPES, manifest_text, project_folder, write_aside
+from twofold.files import write_text
+from twofold.lessons.study import RECIPES, manifest_text, project_folder
 
 __all__ = ["choose", "clean", "code_hash", "elements", "notebooks", "plan", "preset_parameters", "reproduce"]
 
@@ -28,7 +29,7 @@ def notebooks() -> list[Path]:
 
     Raises
     ------
-    InputError : none here.
+    InputError : there are none, since this is no clone of the repository.
     """
     found = sorted((project_folder() / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     if not found:
@@ -164,8 +165,8 @@ def _execute(path: Path, folder: Path, parameters: dict[str, Any], places: dict[
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.source = _injected(parameters)
     known |= {"code_hash": code_hash(book), "given": parameters, "seconds": round(time.perf_counter() - start, 1)}
-    write_aside(folder / f"{path.stem}.ipynb", nbformat.writes(book) + "\n")
-    write_aside(manifest, manifest_text(known))
+    write_text(folder / f"{path.stem}.ipynb", nbformat.writes(book) + "\n")
+    write_text(manifest, manifest_text(known))
     (folder / f"{path.stem}.failed.ipynb").unlink(missing_ok=True)
     return f"{path.stem}: {len(known['files'])} files, {len(known['runs'])} runs, {known['seconds']:.0f} s"
 
@@ -183,7 +184,7 @@ def _list_runs(folder: Path, store: Path) -> None:
             before = pd.read_csv(known, dtype={"normal": str})
             stays = before["config_hash"].isin(hashes) & ~before["config_hash"].isin(table["config_hash"])
             table = pd.concat([table, before[stays]]).sort_values("config_hash")
-        write_aside(known, table.to_csv(index=False))
+        write_text(known, table.to_csv(index=False))
 
 
 def reproduce(

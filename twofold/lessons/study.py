@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import difflib
 import json
-import os
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twofold.errors import InputError
+from twofold.files import write_text
 from twofold.runs.config import RunConfig
 from twofold.runs.presets import PAIRS
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["RECIPES", "Study", "check_answer", "manifest_text", "project_folder", "read_parameters", "write_aside"]
+__all__ = ["RECIPES", "Study", "manifest_text", "project_folder", "read_parameters"]
 
 STAMP_LETTERS = 14  # of a stamp in an inch of its figure
 RECIPES = {"embedded-fast": "embedded", "embedded": "embedded", "paper": "paper"}  # extent of a notebook -> preset of its runs
@@ -29,18 +29,6 @@ def project_folder() -> Path:
     """The nearest folder upwards that holds ``notebooks``, else the current one: relative paths mean the same everywhere."""
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir()), here)
-
-
-def write_aside(path: Path, text: str) -> Path:
-    """Write a text file at once: a killed process leaves the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(text, "utf-8")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
 
 
 def manifest_text(manifest: dict[str, Any]) -> str:
@@ -129,26 +117,6 @@ def _without_history(namespace: Mapping[str, Any]) -> dict[str, Any]:
     return found if "preset" in found else read_parameters([])
 
 
-def check_answer(answer: Any, right: Any, hint: str, tolerance: float = 0.05) -> str:
-    """Whether an exercise's answer is right, in words.
-
-    Parameters
-    ----------
-    answer : the reader's; None is not answered yet.
-    right : a computed value of the same kind, a number within ``tolerance`` of it (relative) counts.
-    hint : what to think of when it is wrong.
-
-    >>> check_answer(None, 3, ""), check_answer(2, 3, "count again"), check_answer(3, 3, "")
-    ('Not answered yet.', 'Not yet: count again', 'Right.')
-    """
-    if answer is None:
-        return "Not answered yet."
-    if isinstance(right, bool | str) or isinstance(answer, bool | str):
-        return "Right." if answer == right and type(answer) is type(right) else f"Not yet: {hint}"
-    close = abs(float(answer) - float(right)) <= tolerance * max(abs(float(right)), 1e-9)
-    return "Right." if close else f"Not yet: {hint}"
-
-
 class Study:
     """What one notebook computes, from its parameters to its files.
 
@@ -211,8 +179,13 @@ class Study:
         self.configs += [config for config in configs if config not in self.configs]
         return configs
 
-    def run(self, configs: Sequence[RunConfig] | None = None) -> pd.DataFrame:
-        """Find these runs in the store, do those that are missing, and return them as one table (``as_frame``).
+    def run(self, configs: Sequence[RunConfig] | None = None, fields: Sequence[str] = ()) -> pd.DataFrame:
+        """Find these runs in the store, do those that are missing, and return them as one table.
+
+        Parameters
+        ----------
+        configs : from ``plan``; None is all that was planned.
+        fields : of their configurations, as further columns of ``as_frame``.
 
         Raises
         ------
@@ -228,7 +201,7 @@ class Study:
         if errors:
             raise RuntimeError(f"{len(errors)} of {len(missing)} runs failed, the first with: {errors[0]}")
         self._results.update(zip(missing, results, strict=True))
-        frame = as_frame(self.results(wanted))
+        frame = as_frame(self.results(wanted), fields)
         print(
             f"{len(frame)} runs: {frame['normal'].nunique()} classes, {frame['seed'].nunique()} seeds, "
             f"{int(frame['collapsed'].sum())} collapsed"
@@ -269,9 +242,9 @@ class Study:
         """Keep a table as CSV and Markdown, the latter with its stamp."""
         from twofold.results.sentences import markdown_table
 
-        write_aside(self.folder / f"{name}.csv", table.to_csv(index=False))
+        write_text(self.folder / f"{name}.csv", table.to_csv(index=False))
         stamp = "" if frame is None else f"\n{self.stamp(frame)}\n"
-        write_aside(self.folder / f"{name}.md", markdown_table(table) + "\n" + stamp)
+        write_text(self.folder / f"{name}.md", markdown_table(table) + "\n" + stamp)
         self._keep(f"{name}.csv", f"{name}.md")
 
     def _keep(self, *names: str) -> None:
@@ -290,4 +263,4 @@ class Study:
                 for result in sorted(self._results.values(), key=lambda result: result["config_hash"])
             },
         }
-        write_aside(self.folder / f"{self.name}.json", manifest_text(manifest))
+        write_text(self.folder / f"{self.name}.json", manifest_text(manifest))

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from twofold.lessons.plane import RULES, Scene, bound_terms, sphere
-from twofold.plots.scores import COLORS, MARKERS, METHOD_COLORS, METHOD_WORDS
+from twofold.plots.style import COLORS, MARKERS
+from twofold.results.statistics import look_of
 
 __all__ = ["TERMS", "alignment_scene", "bound_bars", "rule_curves", "setting_scene", "slide", "term_paths"]
 
@@ -116,7 +117,7 @@ def term_paths(frame: pd.DataFrame, ax: Axes) -> Axes:
 
     Parameters
     ----------
-    frame : from ``simulation.measure``, of one rule at several strengths.
+    frame : from ``plane.measure``, of one rule at several strengths.
     ax : drawn on.
     """
     means = frame.groupby("strength")[list(TERMS)].mean()
@@ -132,7 +133,7 @@ def bound_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
 
     Parameters
     ----------
-    frame : from ``simulation.measure``, one setting.
+    frame : from ``plane.measure``, one setting.
     ax : drawn on.
     """
     means = frame.groupby("rule", sort=False)[list(TERMS)].mean()
@@ -143,7 +144,7 @@ def bound_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
         ax.bar(at, height, 0.6, bottom, color=TERMS[term][1], hatch=hatch, edgecolor="white", linewidth=0, alpha=0.85)
         bottom += height
     ax.scatter(at, means["target_error"], marker="D", s=70, color="#000000", edgecolor="white", zorder=3)
-    ax.set_xticks(at, [fill(METHOD_WORDS[rule].replace(" (paper)", ""), 12) for rule in means.index])
+    ax.set_xticks(at, [fill(look_of(rule).words.replace(" (paper)", ""), 12) for rule in means.index])
     ax.set(ylabel="share", ylim=(0, max(1.0, 1.05 * bottom.max())))
     return ax
 
@@ -153,17 +154,17 @@ def rule_curves(frame: pd.DataFrame, value: str, ax: Axes) -> Axes:
 
     Parameters
     ----------
-    frame : from ``simulation.measure``.
+    frame : from ``plane.measure``.
     value : column to draw.
     ax : drawn on.
     """
     several = frame.loc[frame["rule"] == "twofold", "n_clusters"].unique()
     for (rule, k), part in frame.groupby(["rule", "n_clusters"], sort=False):
         later = rule == "twofold" and k != several[0]
-        words = METHOD_WORDS[rule].replace(" (paper)", "") + (f", K = {k}" if rule == "twofold" else "")
+        words = look_of(rule).words.replace(" (paper)", "") + (f", K = {k}" if rule == "twofold" else "")
         over = part.groupby("anomaly_ratio")[value].agg(["mean", "min", "max"])
         x = 100 * over.index.to_numpy()
-        style, color = "--^" if later else RULE_STYLES[rule], METHOD_COLORS[rule]
+        style, color = "--^" if later else RULE_STYLES[rule], look_of(rule).color
         face = "white" if later else color
         ax.plot(x, over["mean"], style, color=color, markersize=6, linewidth=2, label=words, markerfacecolor=face)
         ax.fill_between(x, over["min"], over["max"], color=color, alpha=0.15, linewidth=0)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
-from twofold.plots.scores import COLORS
+from twofold.plots.style import COLORS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,10 +25,10 @@ ROLES = {  # kind of box -> face, edge, line of the edge
 
 
 def _words(what: Any) -> str:
-    """A function or class by its module and name, text as it is: the drawing cannot outlive the code."""
+    """A function or class by its file and name, text as it is: the drawing cannot outlive the code."""
     if isinstance(what, str):
         return what
-    return f"{what.__module__.removeprefix('twofold.')}.{what.__qualname__}"
+    return f"{what.__module__.rpartition('.')[2]}.{what.__qualname__}"
 
 
 def diagram(boxes: Mapping[str, tuple], arrows: Sequence[tuple[str, str]], ax: Axes, size: tuple = (2.0, 0.62)) -> Axes:

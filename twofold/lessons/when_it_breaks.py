@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from twofold.lessons.gallery import score_histograms
-from twofold.lessons.look_inside import Anatomy, untrained_features
-from twofold.plots.scores import METHOD_COLORS, METHOD_MARKERS, METHOD_WORDS
-from twofold.runs.config import RunConfig
-from twofold.runs.metrics import COLLAPSED_VARIANCE
-from twofold.runs.run import prepare
+from twofold.compute import single_thread
+from twofold.lessons.look_inside import Anatomy, score_histograms
+from twofold.results.statistics import class_means, look_of
+from twofold.runs.config import RunConfig, words
+from twofold.runs.metrics import COLLAPSED_VARIANCE, DISTINCT_SHARE, collapse_parts
+from twofold.runs.run import build, prepare
 from twofold.runs.store import RunStore
 
-__all__ = ["autopsy", "autopsy_figure", "autopsy_reading", "ending", "endings_figure", "loss_parts", "setting", "verdict_parts"]
+__all__ = ["autopsy", "autopsy_figure", "autopsy_reading", "ending", "endings_figure", "loss_parts", "setting"]
 
 VARIANCE_FLOOR = 1e-8  # what is smaller is drawn here
 LOSS_FLOOR = 1e-6
@@ -31,44 +31,15 @@ ENDING_STYLES = {
 }
 
 
-def verdict_parts(scores: np.ndarray, features: np.ndarray, features_before: np.ndarray) -> dict[str, Any]:
-    r"""The three numbers behind ``metrics.collapse_verdict``, and which of them says collapsed.
-
-    .. math:: \frac{\sum_j \operatorname{Var} f_j(x)}{\sum_j \operatorname{Var} f^0_j(x)} < 10^{-3}, \qquad
-        \frac{\# \{a(x)\}}{n} < \frac{1}{2}
-
-    Parameters
-    ----------
-    scores : (n,)
-    features, features_before : (n, d) of the test pictures after and before training.
-
-    Returns
-    -------
-    finite (bool), variance_ratio >= 0 and distinct_share in (0, 1] (NaN where a value is not finite), why: "" or the
-    parts that speak.
-
-    >>> spread = np.arange(8.0).reshape(4, 2)
-    >>> verdict_parts(np.ones(4), spread, spread)
-    {'finite': True, 'variance_ratio': 1.0, 'distinct_share': 0.25, 'why': 'few distinct scores'}
-    """
-    if not (np.isfinite(scores).all() and np.isfinite(features).all()):
-        return {"finite": False, "variance_ratio": np.nan, "distinct_share": np.nan, "why": "not finite"}
-    ratio = float(features.var(axis=0).sum() / features_before.var(axis=0).sum())
-    distinct = len(np.unique(np.float32(scores))) / len(scores)
-    spoken = {"small variance": ratio < COLLAPSED_VARIANCE, "few distinct scores": distinct < 0.5}
-    why = " and ".join(words for words, found in spoken.items() if found)
-    return {"finite": True, "variance_ratio": ratio, "distinct_share": distinct, "why": why}
-
-
 def setting(config: RunConfig) -> str:
     """What a run changes in its preset, in words.
 
     >>> from twofold import configure
-    >>> setting(configure("digits", "type", "optdigits", "3", center="batch", clip_norm=0))
-    'clip_norm=0, center=batch'
+    >>> setting(configure("digits", "type", "optdigits", "3", center="batch", clip_norm=0.0))
+    'center=batch, clip_norm=0'
     """
-    inside = config.name.partition("[")[2].partition("]")[0]
-    return inside.replace(",", ", ") or f"preset (learning_rate={config.learning_rate:g})"
+    changed = ", ".join(words({field: value}) for field, value in config.changed.items())
+    return changed or f"preset (learning_rate={config.recipe.learning_rate:g})"
 
 
 def autopsy(
@@ -86,20 +57,22 @@ def autopsy(
     Returns
     -------
     One row a run, setting by setting in the order given: setting, method, normal, seed, auroc (NaN where there is none),
-    collapsed, and ``verdict_parts``.
+    collapsed, and ``metrics.collapse_parts``.
     """
     held, before, rows, order = RunStore(store), {}, [], list(dict.fromkeys(map(setting, configs)))
     for config, result in zip(configs, results, strict=True):
         # all classes of a seed share their test pictures, and all runs their first network
-        key = (config.dataset, config.target, config.seed, config.normalize_features, config.transductive)
+        task, settings = config.task, config.settings
+        key = (task.dataset, task.target, task.seed, task.transductive, config.networks, settings.normalize_features)
         if key not in before:
             prepared = prepare(config, root)
-            before[key] = untrained_features(prepared, prepared.task.target_test)
+            with single_thread():
+                before[key] = build(config, prepared.device).embed(prepared.task.target_test).numpy()
         test = held.test_features(result["config_hash"])
         auroc = np.nan if result["auroc"] is None else result["auroc"]
-        row = {"setting": setting(config), "method": config.method, "normal": config.normal, "seed": config.seed}
+        row = {"setting": setting(config), "method": config.method, "normal": task.normal, "seed": task.seed}
         row |= {"auroc": auroc, "collapsed": result["collapsed"]}
-        rows.append(row | verdict_parts(test["scores"], test["features"], before[key]))
+        rows.append(row | collapse_parts(test["scores"], test["features"], before[key]))
     return pd.DataFrame(sorted(rows, key=lambda row: order.index(row["setting"])))
 
 
@@ -113,16 +86,16 @@ def autopsy_figure(table: pd.DataFrame) -> Figure:
     settings, methods = list(dict.fromkeys(table["setting"])), list(dict.fromkeys(table["method"]))
     figure, panels = plt.subplots(1, 3, figsize=(13, 1.5 + 0.42 * len(settings)), sharey=True)
     panels[0].axvline(50, color="#888888", linewidth=1, linestyle=":")
-    for panel, limit in zip(panels[1:], (COLLAPSED_VARIANCE, 0.5), strict=True):
-        panel.axvspan(-1 if limit == 0.5 else VARIANCE_FLOOR / 10, limit, color="#000000", alpha=0.07, linewidth=0)
+    for panel, limit in zip(panels[1:], (COLLAPSED_VARIANCE, DISTINCT_SHARE), strict=True):
+        panel.axvspan(-1 if limit == DISTINCT_SHARE else VARIANCE_FLOOR / 10, limit, color="#000000", alpha=0.07, linewidth=0)
         panel.axvline(limit, color="#333333", linewidth=1, linestyle="--")
     for j, method in enumerate(methods):
-        rows = table[table["method"] == method]
+        rows, look = table[table["method"] == method], look_of(method)
         y = rows["setting"].map(settings.index) + 0.3 * (j - (len(methods) - 1) / 2)
         columns = (rows["auroc"], rows["variance_ratio"].clip(lower=VARIANCE_FLOOR), rows["distinct_share"])
         for panel, x in zip(panels, columns, strict=True):
-            well, style = ~rows["collapsed"], {"color": METHOD_COLORS[method], "zorder": 3}
-            panel.scatter(x[well], y[well], marker=METHOD_MARKERS[method], s=34, alpha=0.7, label=METHOD_WORDS[method], **style)
+            well, style = ~rows["collapsed"], {"color": look.color, "zorder": 3}
+            panel.scatter(x[well], y[well], marker=look.marker, s=34, alpha=0.7, label=look.words, **style)
             panel.scatter(x[~well], y[~well], marker="x", s=52, linewidth=1.8, **style)
     for i in range(0, len(settings), 2):
         for panel in panels:
@@ -141,18 +114,17 @@ def autopsy_figure(table: pd.DataFrame) -> Figure:
 
 def autopsy_reading(table: pd.DataFrame) -> list[str]:
     """Which settings collapse, by which part of the verdict, and what the AUROC would have said: computed sentences."""
-    lines = []
+    lines, means = [], class_means(table, ["setting", "method"])
     for name, rows in table.groupby("setting", sort=False):
-        broken = rows[rows["collapsed"]]
-        whole = rows[~rows["collapsed"]].groupby("method", sort=False)["auroc"].mean()
-        words = [f"{method} {value:.1f}" for method, value in whole.items()]
+        broken, whole = rows[rows["collapsed"]], means[(means["setting"] == name) & means["rest"].notna()]
+        rest = [f"{method} {value:.1f}" for method, value in zip(whole["method"], whole["rest"], strict=True)]
         line = f"{name}: {len(broken)}/{len(rows)} collapsed"
         if len(broken):
             reasons = ", ".join(f"{why} {n}" for why, n in broken["why"].value_counts().items())
             ends = (broken["auroc"].min(), broken["auroc"].max())
             span = " to ".join(dict.fromkeys(f"{value:.0f}" for value in ends if np.isfinite(value)))
             line += f" ({reasons}; {f'AUROC {span}' if span else 'no AUROC'})"
-        lines.append(line + (f"; AUROC of the rest {', '.join(words)}" if words else ""))
+        lines.append(line + (f"; AUROC of the rest {', '.join(rest)}" if rest else ""))
     return lines
 
 

@@ -1,26 +1,25 @@
-"""What a clustering works on and what each cluster took: the space, its clusters in the plane, their pictures."""
+"""What a clustering works on and what each cluster took: the space, its clusters in the plane, their pictures, its purity."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from sklearn.preprocessing import normalize
 from torch import Tensor
 
-from twofold.data.tasks import View
+from twofold.compute import single_thread
+from twofold.data.domains import View
 from twofold.errors import InputError
-from twofold.methods.detectors import single_thread
-from twofold.networks.backbones import load_encoder
-from twofold.networks.cache import EmbeddingCache
 from twofold.parts.selection import CLUSTERINGS, whiten
-from twofold.plots.scores import MARKERS
+from twofold.plots.style import MARKERS, SELECTION_LOOKS, Look, collapsed_words, look_of_row, spread_out
 from twofold.runs.config import RunConfig
-from twofold.runs.run import prepare
+from twofold.runs.run import build, prepare
 
-__all__ = ["CLUSTER_COLORS", "Heap", "cluster_map", "cluster_rows", "clusters", "target_heap"]
+__all__ = ["CLUSTER_COLORS", "Heap", "cluster_map", "cluster_rows", "clusters", "selection_map", "target_heap"]
 
 CLUSTER_COLORS = ("#009E73", "#56B4E9", "#CC79A7", "#E69F00", "#8C6D31", "#0072B2", "#999999", "#D55E00", "#777777", "#000000")
 
@@ -53,13 +52,14 @@ def target_heap(config: RunConfig, root: str | None = None) -> Heap:
     ------
     InputError : a run that does not cluster in the encoder's space, or what ``prepare`` refuses.
     """
-    if config.selection not in CLUSTERINGS or config.selection_space != "encoder":
+    settings = config.settings
+    if not getattr(settings, "clusters", False) or not settings.looks_with_encoder:
         raise InputError(f"wanted a run that clusters in the encoder's space, got {config.name!r}; take twofold")
     prepared = prepare(config, root)
     with single_thread():
-        encoder = load_encoder(config.encoder, prepared.weights["encoder"], config.encoder_size_px, config.seed)
-        features = normalize(prepared.task.target_train.embed(encoder, EmbeddingCache()).numpy())
-        space = whiten(features, config.whiten_dims, config.seed) if config.whiten_dims else features
+        method = build(config, prepared.device)
+        features = normalize(method.cache.embed(method.encoder(), prepared.task.target_train).numpy())
+        space = whiten(features, settings.whiten_dims, config.task.seed) if settings.whiten_dims else features
     return Heap(prepared.task.target_train, space, prepared.task.target_train_labels)
 
 
@@ -128,7 +128,7 @@ def cluster_map(heap: Heap, found: np.ndarray, ax: Axes, revealed: bool = True) 
 def cluster_rows(
     heap: Heap, found: np.ndarray, shown: int = 12, most: int = 5, size_px: int = 48
 ) -> list[tuple[str, Tensor, Sequence[int], str]]:
-    """Pictures of each cluster, nearest to its centre first, as ``plots.picture_rows`` draws them.
+    """Pictures of each cluster, nearest to its centre first, as ``pictures.picture_rows`` draws them.
 
     Parameters
     ----------
@@ -154,3 +154,38 @@ def cluster_rows(
         color = CLUSTER_COLORS[cluster % len(CLUSTER_COLORS)]
         rows.append((heading, heap.pictures.images(chosen, size_px), heap.labels[chosen], color))
     return rows
+
+
+def selection_map(
+    tables: Mapping[str, pd.DataFrame], ax: Axes, key: str = "selection", looks: Mapping[str, Look] = SELECTION_LOOKS
+) -> Axes:
+    """Recall against purity: a small mark a class, a large one the mean of a selection, with the AUROC that came of it.
+
+    Parameters
+    ----------
+    tables : from ``results.statistics.selection_means``, a row a selection.
+    key : column that tells selections apart.
+    looks : of each.
+    """
+    tops = []
+    rows = (tables[of].to_dict("records") for of in ("purity", "recall", "auroc"))
+    for purity, recall, auroc in zip(*rows, strict=True):
+        look = look_of_row(purity, key, looks)
+        dots = 100 * pd.DataFrame({"x": purity["classes"], "y": recall["classes"]}, dtype=float)
+        x, y = 100 * purity["mean"], 100 * recall["mean"]
+        ax.scatter(dots["x"], dots["y"], s=18, color=look.color, marker=look.marker, alpha=0.35, linewidth=0)
+        ax.scatter(x, y, s=130, color=look.color, marker=look.marker, edgecolor="white", zorder=4)
+        score = collapsed_words(auroc) if pd.isna(auroc["mean"]) else f"AUROC {auroc['mean']:.1f}"
+        tops.append((y, x, f"{look.words}: {score}", look.color))
+    low, high = ax.get_ylim()
+    right = ax.get_xlim()[1]
+    for (y, x, text, color), place in zip(tops, spread_out([top[0] for top in tops], 0.075 * (high - low)), strict=True):
+        ax.annotate(
+            text, (x, y), (1.04, (place - low) / (high - low)), textcoords="axes fraction", va="center", color=color,
+            fontsize=10, fontweight="bold", arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7, "shrinkB": 6},
+        )  # fmt: skip
+    ax.set_xlim(right=right)
+    ax.set_ylim(low, high)
+    ax.set_xlabel("purity: normals among the selected (%)")
+    ax.set_ylabel("recall: selected among the normals (%)")
+    return ax

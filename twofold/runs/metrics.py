@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from twofold.errors import InputError
 
-__all__ = ["auroc", "average_precision", "collapse_verdict", "fpr_at_tpr"]
+__all__ = ["auroc", "average_precision", "collapse_parts", "collapse_verdict", "fpr_at_tpr"]
 
-COLLAPSED_VARIANCE = 1e-3
+COLLAPSED_VARIANCE = 1e-3  # of that before training
+DISTINCT_SHARE = 0.5  # of the pictures
 
 
 def _checked(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -84,13 +87,42 @@ def fpr_at_tpr(labels: np.ndarray, scores: np.ndarray, tpr: float = 0.95) -> flo
     return 100 * float(false_positive[true_positive >= tpr].min())
 
 
-def collapse_verdict(scores: np.ndarray, features: np.ndarray, features_before: np.ndarray) -> bool:
-    """Whether training shrank the test pictures to a point: the loss looks excellent and the score says nothing.
+def collapse_parts(scores: np.ndarray, features: np.ndarray, features_before: np.ndarray) -> dict[str, Any]:
+    r"""What is left of the test pictures after training, in numbers, and which of them speak of a collapse.
+
+    .. math:: \frac{\sum_j \operatorname{Var} f_j(x)}{\sum_j \operatorname{Var} f^0_j(x)} < 10^{-3}, \qquad
+        \frac{\# \{a(x)\}}{n} < \frac{1}{2}
 
     Parameters
     ----------
     scores : (n,)
     features, features_before : (n, d) of the test pictures after and before training, as the score sees them.
+
+    Returns
+    -------
+    finite (bool), variance_ratio >= 0 and distinct_share in (0, 1] of float32 scores (both NaN where a value is not finite),
+    why: the parts that speak, "" where none does.
+
+    >>> spread = np.arange(8.0).reshape(4, 2)
+    >>> collapse_parts(np.ones(4), spread, spread)
+    {'finite': True, 'variance_ratio': 1.0, 'distinct_share': 0.25, 'why': 'few distinct scores'}
+    """
+    if not (np.isfinite(scores).all() and np.isfinite(features).all()):
+        return {"finite": False, "variance_ratio": np.nan, "distinct_share": np.nan, "why": "not finite"}
+    before, after = features_before.var(axis=0).sum(), features.var(axis=0).sum()
+    ratio = float(after / before) if before > 0 else float("nan")  # one point before training has no ratio
+    distinct = len(np.unique(np.float32(scores))) / len(scores)
+    parts = {"small variance": after < COLLAPSED_VARIANCE * before, "few distinct scores": distinct < DISTINCT_SHARE}
+    why = " and ".join(words for words, speaks in parts.items() if speaks)
+    return {"finite": True, "variance_ratio": ratio, "distinct_share": distinct, "why": why}
+
+
+def collapse_verdict(scores: np.ndarray, features: np.ndarray, features_before: np.ndarray) -> bool:
+    """Whether training shrank the test pictures to a point: the loss looks excellent and the score says nothing.
+
+    Parameters
+    ----------
+    scores, features, features_before : as in ``collapse_parts``.
 
     Returns
     -------
@@ -101,7 +133,4 @@ def collapse_verdict(scores: np.ndarray, features: np.ndarray, features_before: 
     >>> collapse_verdict(np.arange(4.0), spread, spread), collapse_verdict(np.ones(4), spread, spread)
     (False, True)
     """
-    if not (np.isfinite(scores).all() and np.isfinite(features).all()):
-        return True
-    before, after = features_before.var(axis=0).sum(), features.var(axis=0).sum()
-    return bool(after < COLLAPSED_VARIANCE * before or len(np.unique(np.float32(scores))) < len(scores) / 2)
+    return bool(collapse_parts(scores, features, features_before)["why"])

@@ -23,6 +23,6 @@ def comparison(frame: pd.DataFrame, method: str, control: str) -> str:
         "below": f"{method} is below {control}",
         "undecided": f"{method} is undecided against {control}",
         "collapsed": f"{method} and {control} cannot be compared",
-        "too few classes": f"{method} against {control}: too few classes",
+        "too few classes": f"{method} against {control} has too few classes for a verdict",
     }
     return f"{verdicts[found['verdict']]}: {interval_words(found)}"

@@ -8,18 +8,21 @@ import pandas as pd
 import pytest
 
 from twofold import load_domain
+from twofold.errors import InputError
 from twofold.lessons.beyond_the_paper import (
     change_dots,
+    gap_closed,
     gap_lines,
     lead_panels,
     lead_table,
     moved_pictures,
     pair_table,
     spread_table,
+    strangers,
     warning_dots,
     warning_table,
 )
-from twofold.results.statistics import PROTOCOL, gap_closed
+from twofold.results.statistics import PROTOCOL
 
 DEV, CONFIRMATION = ("digits", "type", "optdigits"), ("pacs", "sketch", "photo")
 ME, ORACLE = "pooled_gaussian", "pooled_gaussian[selection=oracle]"
@@ -33,10 +36,10 @@ def figure():
 
 
 def runs(aurocs, **fields):
-    """A frame of one seed: method -> AUROC of two classes, or a pair of them."""
-    rows = []
+    """A frame of one seed: method -> AUROC of all classes, or of each."""
+    rows, n = [], max(np.size(value) for value in aurocs.values())
     for method, value in aurocs.items():
-        for name, auroc in zip("pq", np.broadcast_to(value, 2), strict=True):
+        for name, auroc in zip("pqrstu"[:n], np.broadcast_to(value, n), strict=True):
             rows.append({"normal": name, "method": method, "seed": 0, "auroc": auroc, "collapsed": False} | fields)
     plain = dict.fromkeys(PROTOCOL, "same") | {"anomaly_ratio": 0.1}
     return pd.DataFrame(rows).assign(**{k: v for k, v in plain.items() if k not in fields})
@@ -47,8 +50,8 @@ def of(pair):
 
 
 def two_pairs():
-    first = runs({"target_only": 90, "source_knn": 50, ME: (96, 94), ORACLE: 97}, **of(DEV))
-    second = runs({"target_only": 98, "source_knn": 70, ME: 97.5, ORACLE: 99}, **of(CONFIRMATION))
+    first = runs({"target_only": 90, "source_knn": 50, ME: (96, 94) * 3, ORACLE: 97}, **of(DEV))
+    second = runs({"target_only": 98, "source_knn": 70, ME: (97.5, 97.5), ORACLE: 99}, **of(CONFIRMATION))
     return pd.concat([second, first], ignore_index=True)
 
 
@@ -58,15 +61,69 @@ def test_a_pair_s_row_says_use_best_control_gain_and_oracle():
     table = pair_table(frame, gaps, ME)
     assert table["pair"].tolist() == ["digits type→optdigits", "pacs sketch→photo"]
     assert table["use"].tolist() == ["dev", "confirmation"]
-    assert table["gain"].tolist() == ["above, +5.0 [+4.0, +6.0]", "below, -0.5 [-0.5, -0.5]"]
+    decided, few = table["gain"]
+    assert decided.startswith("above, +5.0 points [+4.")
+    assert few == "too few classes, -0.5 points (above on 0 of 2 classes)"
     assert table["told the true normals"].tolist() == ["97.0", "99.0"]
 
 
+def test_a_pair_in_which_the_method_collapsed_says_so_and_draws_no_number(figure):
+    frame = two_pairs()
+    frame["collapsed"] = frame["method"].eq(ME) & frame["target"].eq("optdigits") & frame["normal"].eq("p")
+    gaps, _ = gap_closed(frame, ME, ["target_only", "source_knn"], ORACLE)
+    row = pair_table(frame, gaps, ME).iloc[0]
+    assert (row[ME], row["gain"], row["its AUROC"]) == ("collapsed", "collapsed", "90.0")
+    ax = gap_lines(gaps, ME, figure.subplots())
+    assert [text.get_text() for text in ax.texts] == ["collapsed", "-0.5"]
+
+
+def gaps(ratio=0.1, collapsed=()):
+    parts = []
+    for target, scores in {"b": (70, 60, 75, 80), "c": (50, 90, 88, 95), "d": (99, 90, 99.2, 99.5)}.items():
+        part = runs(
+            {m: (v, v) for m, v in zip(("one", "two", "mine", "oracle"), scores, strict=True)}, **of(("x", "a", target))
+        )
+        parts.append(part.assign(collapsed=[(m, target) in collapsed for m in part["method"]], anomaly_ratio=ratio))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_the_gap_closed_is_the_sum_of_gains_over_the_sum_of_gaps_that_matter():
+    table, whole = gap_closed(gaps(), "mine", ["one", "two"], "oracle")
+    assert table["best_control"].tolist() == ["one", "two", "one"]
+    assert whole["closed"] == pytest.approx((5 - 2) / (10 + 5))  # pair d has a gap below one point
+    assert whole["worst_gain"] == -2
+    assert whole["mean_gain"] == pytest.approx((5 - 2 + 0.2) / 3)
+
+
+def test_a_collapsed_control_is_not_the_best_one():
+    fallen = gaps(collapsed=[("one", "b")])
+    table, _ = gap_closed(fallen, "mine", ["one", "two"], "oracle")
+    assert table["best_control"].tolist() == ["two", "two", "one"]
+    table, whole = gap_closed(fallen, "mine", ["one"], "oracle")  # then pair b has no control at all
+    assert table["best_control"].isna().tolist() == [True, False, False]
+    assert whole["closed"] == pytest.approx((88 - 50) / (95 - 50))
+
+
+def test_gaps_want_one_ratio_and_every_method():
+    with pytest.raises(InputError, match="one anomaly_ratio"):
+        gap_closed(pd.concat([gaps(), gaps(0.2)]), "mine", ["one"], "oracle")
+    with pytest.raises(InputError, match="wanted runs of absent"):
+        gap_closed(gaps(), "absent", ["one"], "oracle")
+
+
+def test_a_stranger_is_another_class_large_enough_to_be_drawn_from():
+    names = ["a"] * 5 + ["b"] + ["c"] * 4 + ["d"] * 2
+    found = strangers(names)
+    assert found == {"a": "c", "b": "c", "c": "d", "d": "a"}
+    assert strangers(names[::-1]) == found
+
+
 def test_spreads_and_collapsed_runs_stand_in_the_cells():
+    n = {"n_runs": 6, "n_classes": 6}
     collected = pd.DataFrame(
         [
-            {**of(DEV), "method": "a", "mean": 90.0, "std_classes": 2.0, "std_seeds": 1.0, "n_collapsed": 0, "n_runs": 6},
-            {**of(DEV), "method": "b", "mean": None, "std_classes": None, "std_seeds": None, "n_collapsed": 1, "n_runs": 6},
+            {**of(DEV), "method": "a", "mean": 90.0, "std_classes": 2.0, "std_seeds": 1.0, "n_collapsed": 0} | n,
+            {**of(DEV), "method": "b", "mean": None, "std_classes": None, "std_seeds": None, "n_collapsed": 1} | n,
         ]
     )
     table = spread_table(collected).set_index("method")["digits type→optdigits (dev)"]
@@ -87,6 +144,9 @@ def test_changes_are_to_the_whole_in_the_order_of_the_words(figure):
     (ax,) = figure.axes
     assert [text.get_text() for text in ax.texts] == ["-3.5", "-2.0"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["without b", "without a"]
+    figure.clear()
+    change_dots(rows.assign(x=[90.0, 92.0, np.nan]), ME, {"b": "without b", "a": "without a"}, figure)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["collapsed", "-2.0"]
 
 
 def curve():
@@ -94,7 +154,7 @@ def curve():
     for origin, ratio in product(("all others", "one class"), (0.1, 0.3)):
         lead = {0.1: 4, 0.3: 1}[ratio] - (3 if origin == "one class" else 0)
         here = {"anomaly_ratio": ratio, "anomaly_classes": origin, **of(DEV)}
-        parts.append(runs({"target_only": 80, ME: (80 + lead, 80 + lead)}, **here))
+        parts.append(runs({"target_only": 80, ME: (80 + lead,) * 6}, **here))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -102,7 +162,27 @@ def test_the_least_lead_is_found_for_each_origin_of_anomalies():
     table = lead_table(curve(), ME, "target_only")
     assert table["anomalies from"].tolist() == ["all others", "one class"]
     assert table[["10%", "30%"]].to_numpy().tolist() == [["+4.0", "+1.0"], ["+1.0", "-2.0"]]
-    assert table["least"].tolist() == ["above, +1.0 [+1.0, +1.0]", "below, -2.0 [-2.0, -2.0]"]
+    assert table["least"].tolist() == ["above, +1.0 points [+1.0, +1.0]", "below, -2.0 points [-2.0, -2.0]"]
+
+
+def fallen_curve():
+    """The same, the method's first class collapsed at 30 %."""
+    frame = curve()
+    return frame.assign(collapsed=frame["method"].eq(ME) & frame["anomaly_ratio"].eq(0.3) & frame["normal"].eq("p"))
+
+
+def test_where_a_run_collapsed_there_is_no_lead_and_no_mean(figure):
+    frame = fallen_curve()
+    table = lead_table(frame, ME, "target_only")
+    assert table["30%"].tolist() == ["collapsed", "collapsed"]
+    assert table["least"].tolist() == ["above, +4.0 points [+4.0, +4.0]", "above, +1.0 points [+1.0, +1.0]"]
+    lead_panels(frame, ME, "target_only", figure)
+    (ax,) = figure.axes
+    ends = {(line.get_linestyle(), line.get_ydata()[0]): line.get_ydata()[1] for line in ax.lines}
+    assert np.isnan(ends["-", 84.0])
+    assert np.isnan(ends["--", 81.0])
+    assert ends["-", 80.0] == 80
+    assert [text.get_text() for text in ax.texts] == ["1/6\ncollapsed"] * 2
 
 
 def test_panels_draw_both_origins_of_both_methods(figure):

@@ -1,26 +1,31 @@
-"""A run taken apart is the run that the sweep did, and distances between clouds obey their closed forms."""
+"""A run taken apart is the run that the sweep did, distances obey their closed forms, pictures are framed by what they are."""
 
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from given import written
 from scipy.spatial import KDTree
 
+from twofold.lessons import look_inside as lesson
 from twofold.lessons.look_inside import (
     ROLES,
     Anatomy,
+    distance_means,
     distance_table,
     features_before_and_after,
     proxy_a_distance,
     tsne,
-    untrained_features,
 )
-from twofold.methods.training import Inputs, extract
-from twofold.networks.cache import EmbeddingCache
+from twofold.results.statistics import look_of
 from twofold.runs.config import configure
-from twofold.runs.run import prepare, run
+from twofold.runs.run import build, prepare, run
 
 TASK = ("digits", "type", "optdigits", "3")
-TINY = {"steps": 4, "batch_size": 8, "reclusterings": 2}
+TINY = {"steps": 4, "batch_size": 8}
 
 
 @pytest.fixture(scope="module")
@@ -28,28 +33,35 @@ def taken() -> Anatomy:
     return features_before_and_after(configure(*TASK, "twofold", **TINY))
 
 
+@pytest.fixture
+def ax():
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)
+
+
 def test_what_is_taken_apart_is_the_run_itself(taken):
-    result, fitted = run(prepare(taken.config))
-    np.testing.assert_array_equal(taken.scores, fitted.scores)
-    np.testing.assert_array_equal(taken.target, fitted.features.numpy())
+    result, finished = run(prepare(taken.config))
+    np.testing.assert_array_equal(taken.scores, finished.scores)
+    np.testing.assert_array_equal(taken.target, finished.features.numpy())
+    np.testing.assert_array_equal(taken.selected, finished.method.selected_)
     assert taken.result["auroc"] == result["auroc"]
     assert len(taken.losses["one_class"]) == TINY["steps"]
 
 
 def test_scores_are_squared_distances_to_one_centre_in_both_domains(taken):
-    fitted = run(prepare(taken.config))[1]
-    center = fitted.training.center.cpu().numpy()
+    center = run(prepare(taken.config))[1].method.center.cpu().numpy()
     for z, scores in ((taken.source, taken.source_scores), (taken.target, taken.scores)):
         np.testing.assert_allclose(scores, ((z - center) ** 2).sum(axis=1), rtol=1e-4, atol=1e-6)
 
 
 def test_both_domains_begin_in_the_network_that_the_seed_gives_and_training_moves_them(taken):
     prepared = prepare(taken.config)
-    np.testing.assert_array_equal(untrained_features(prepared, prepared.task.target_test), taken.target_before)
+    untrained = build(taken.config, prepared.device)
+    np.testing.assert_allclose(untrained.embed(prepared.task.target_test), taken.target_before, atol=1e-5)
     still = run(prepare(configure(*TASK, "source_only", **{**TINY, "learning_rate": 1e-12})))[1]
     np.testing.assert_allclose(still.features.numpy(), taken.target_before, atol=1e-5)
-    source = extract(still.backbone, Inputs(prepared.task.source_train, still.backbone, EmbeddingCache()), True).numpy()
-    np.testing.assert_allclose(source, taken.source_before, atol=1e-5)
+    np.testing.assert_allclose(still.method.embed(prepared.task.source_train), taken.source_before, atol=1e-5)
     assert np.abs(taken.source - taken.source_before).max() > 1e-3
     np.testing.assert_allclose(np.linalg.norm(taken.source_before, axis=1), 1, rtol=1e-5)
 
@@ -127,3 +139,101 @@ def test_taking_apart_leaves_the_number_of_threads_alone(taken):
     held = torch.get_num_threads()
     distance_table([taken])
     assert torch.get_num_threads() == held
+
+
+def test_the_cluster_and_the_rest_are_all_that_was_seen(taken):
+    taken_for_normal, rest = lesson.selection_rows(taken, n=5, size_px=16)
+    rows = np.flatnonzero(taken.selected)[:5]
+    assert torch.equal(taken_for_normal[1], taken.task.target_train.images(rows, 16))
+    np.testing.assert_array_equal(taken_for_normal[2], taken.task.target_train_labels[rows])
+    counts = [int(heading.split(": ")[1].split()[0]) for heading, *_ in (taken_for_normal, rest)]
+    assert sum(counts) == len(taken.task.target_train)
+    normal = [int(heading.split(", ")[2].split()[0]) for heading, *_ in (taken_for_normal, rest)]
+    assert sum(normal) == (taken.task.target_train_labels == 0).sum()
+
+
+def test_both_ends_of_the_ranking_are_shown_and_judged(taken):
+    top, bottom = lesson.extreme_rows(taken, n=7, size_px=16)
+    order = np.argsort(taken.scores)
+    np.testing.assert_array_equal(np.sort(top[2]), np.sort(taken.labels[order[-7:]]))
+    np.testing.assert_array_equal(bottom[2], taken.labels[order[:7]])
+    assert torch.equal(bottom[1], taken.task.target_test.images(order[:7], 16))
+
+
+def test_disagreement_is_one_of_ranks_and_not_of_units(taken):
+    rng = np.random.default_rng(0)
+    other = rng.permutation(taken.scores)
+    held = lesson.disagreement_rows(taken, "target_only", other, n=6, size_px=16)
+    stretched = lesson.disagreement_rows(taken, "target_only", np.exp(40 * other), n=6, size_px=16)
+    for a, b in zip(held, stretched, strict=True):
+        assert torch.equal(a[1], b[1])
+    assert held[0][0] == f"anomalous for {taken.config.name}, not for target_only"
+
+
+def test_against_its_own_ranking_turned_round_a_run_disagrees_at_its_ends(taken):
+    mine, theirs = lesson.disagreement_rows(taken, "target_only", -taken.scores, n=6, size_px=16)
+    top, bottom = lesson.extreme_rows(taken, n=6, size_px=16)
+    assert torch.equal(mine[1], top[1])
+    assert torch.equal(theirs[1], bottom[1])
+
+
+def test_histograms_hold_all_of_each_part_and_never_start_below_zero(taken, ax):
+    lesson.score_histograms(taken, ax)
+    assert ax.get_legend_handles_labels()[1] == ["source train", "target normal", "target anomalous"]
+    for outline in [patch for patch in ax.patches if not patch.get_label().startswith("_")]:
+        xy = outline.get_xy()
+        assert xy[:, 0].min() >= 0
+        heights = xy[1:-1:2, 1]
+        assert heights.sum() == pytest.approx(100)
+
+
+def test_scores_that_are_no_numbers_are_said_and_not_drawn(taken, ax):
+    lesson.score_histograms(replace(taken, scores=np.full_like(taken.scores, np.nan)), ax)
+    assert written(ax) == ["scores are not finite"]
+    assert not ax.patches
+
+
+def test_a_map_has_a_cloud_of_each_kind(taken, ax):
+    lesson.tsne_panel(taken.source, taken.target, taken.labels, ax, most=20)
+    assert [len(dots.get_offsets()) for dots in ax.collections] == [min(20, len(taken.source)), 20, 20]
+
+
+def test_arrows_lead_from_before_to_after(taken, ax):
+    table = distance_table([taken])
+    lesson.distance_arrows(table, ax)
+    ends = [tuple(line.get_xdata()) for line in ax.lines]
+    assert ends == [tuple(row) for row in table[["before", "after"]].to_numpy()]
+    assert [text.get_text() for text in ax.get_yticklabels()] == [taken.config.name]
+    far = pd.concat([table, table.assign(after=-0.4)])
+    ax.clear()
+    lesson.distance_arrows(far, ax)
+    low, high = ax.get_xlim()
+    assert low <= min(far.groupby("role")["after"].mean().min(), 0)
+    assert high > 2
+
+
+def distances(*rows):
+    """A table of distances: (method, class, role, before, after, collapsed)."""
+    columns = ["method", "normal", "role", "before", "after", "collapsed"]
+    return pd.DataFrame(rows, columns=columns).assign(seed=0)
+
+
+def test_distances_are_averaged_over_classes_and_have_no_end_where_a_run_collapsed(ax):
+    rows = [
+        (m, n, role, 1.8, end, m == "b" and n == "y") for m in "ab" for n, end in (("x", 1.0), ("y", 0.4)) for role in ROLES
+    ]
+    means = distance_means(distances(*rows))
+    assert means.loc[("a", "normal"), ["before", "after"]].tolist() == pytest.approx([1.8, 0.7])
+    assert means.loc[("b", "normal"), "before"] == pytest.approx(1.8)  # where it began is known
+    assert np.isnan(means.loc[("b", "normal"), "after"])
+    lesson.distance_arrows(distances(*rows), ax)
+    assert [words.strip() for words in written(ax)] == ["1/2 collapsed"] * 2
+
+
+def test_rows_wear_the_colour_of_the_method_whose_word_they_are(taken):
+    mine, theirs = lesson.disagreement_rows(taken, "target_only", -taken.scores, n=2, size_px=8)
+    assert (mine[3], theirs[3]) == (look_of("twofold").color, look_of("target_only").color)
+    assert (
+        lesson.disagreement_rows(taken, "no such control", -taken.scores, n=2, size_px=8)[1][3]
+        == look_of("no such control").color
+    )

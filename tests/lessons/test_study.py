@@ -1,4 +1,4 @@
-"""A notebook's parameters: known, typed, and wrong ones named in one line; exercises; manifests."""
+"""A notebook's parameters: known, typed, and wrong ones named in one line; runs with their fields; manifests."""
 
 import json
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from twofold.errors import InputError
-from twofold.lessons.study import Study, check_answer, read_parameters
+from twofold.lessons.study import Study, read_parameters
 
 CELL = 'preset = "embedded-fast"\nnormals = ["3"]\nseeds = [0]\nanomaly_ratio = 0.1\nfigures = None\nruns = "runs"\nroot = None'
 
@@ -52,21 +52,6 @@ def test_an_input_error_shows_as_one_line_in_a_notebook():
     assert InputError("wanted x")._render_traceback_() == ["InputError: wanted x"]
 
 
-@pytest.mark.parametrize(
-    ("answer", "right", "begins"),
-    [
-        (None, 1, "Not answered"),
-        (2, 1, "Not yet: look"),
-        (1.01, 1, "Right"),
-        (1.2, 1, "Not yet"),
-        ("a", "a", "Right"),
-        (1, "a", "Not yet"),
-    ],
-)
-def test_an_exercise_knows_right_from_wrong(answer, right, begins):
-    assert check_answer(answer, right, "look").startswith(begins)
-
-
 def test_files_and_runs_stand_in_the_manifest(tmp_path):
     made = study(f'figures = "{tmp_path}/figures"\nruns = "{tmp_path}/runs"')
     configs = made.plan("digits", "type", "optdigits", method=["target_only", "zero_shot"])
@@ -84,3 +69,16 @@ def test_files_and_runs_stand_in_the_manifest(tmp_path):
         "last step",
     ):
         assert word in text
+
+
+def test_a_field_of_the_configurations_becomes_a_column_and_stored_runs_are_found(tmp_path):
+    made = study(f'figures = "{tmp_path}/figures"\nruns = "{tmp_path}/runs"')
+    configs = made.plan("digits", "type", "optdigits", method=["target_only", "zero_shot"])
+    frame = made.run(configs, ["target_neighbors"])
+    by_method = frame.set_index("method")["target_neighbors"]
+    assert by_method["target_only"] == 7
+    assert pd.isna(by_method["zero_shot"])  # it reads no such field
+    again = study(f'runs = "{tmp_path}/runs"')
+    again.plan("digits", "type", "optdigits", method=["target_only", "zero_shot"])
+    again.run()
+    assert [run["seconds"] for run in again.results()] == [run["seconds"] for run in made.results(configs)]

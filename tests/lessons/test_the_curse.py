@@ -1,8 +1,5 @@
 """Drawings show what was computed, and a slider is there only for a hand that can move it."""
 
-import subprocess
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -21,13 +18,6 @@ def ax():
     figure, ax = plt.subplots()
     yield ax
     plt.close(figure)
-
-
-def test_the_plane_needs_no_torch():
-    code = (
-        "import sys, twofold; from twofold import plots, scenes, simulation; twofold.Study; assert 'torch' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize(("setting", "points"), [("binary", [60, 15, 60]), ("few_shot", [60, 10]), ("unsupervised", [60, 60])])

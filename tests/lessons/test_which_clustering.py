@@ -3,10 +3,14 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from given import runs, together, written
+from matplotlib.colors import to_hex
 
 from twofold.errors import InputError
 from twofold.lessons import which_clustering as clusters
 from twofold.parts.selection import dominant_cluster
+from twofold.plots.style import SELECTION_LOOKS
+from twofold.results.statistics import selection_means
 from twofold.runs.config import configure
 from twofold.runs.run import prepare
 
@@ -65,4 +69,28 @@ def test_a_map_shows_every_picture_once_and_hides_labels_when_told(heap):
         assert sum(len(c.get_offsets()) for c in ax.collections) == len(heap.labels)
     assert told.get_legend() is not None
     assert hidden.get_legend() is None
+    plt.close(figure)
+
+
+def test_a_selection_is_named_with_its_auroc_or_its_collapse():
+    def taken(name, *values, auroc=80.0, **fields):
+        parts = [runs("twofold", auroc, selection=name, purity=p, recall=r, accuracy=0.5, **fields) for p, r in values]
+        return together(*(part.assign(normal=str(i)) for i, part in enumerate(parts)))
+
+    frame = together(
+        taken("kmeans", (0.8, 0.5), (1.0, 0.7), auroc=81.0),
+        taken("knn", (1.0, 0.6), collapsed=True),
+        taken("a new one", (0.5, 0.5), auroc=60.0),
+    )
+    figure, ax = plt.subplots()
+    clusters.selection_map(selection_means(frame, ["selection", "method"]), ax)
+    assert written(ax) == [
+        "K-means: AUROC 81.0",
+        "nearest neighbours: 1/1 collapsed",
+        "align the dominant cluster (paper): AUROC 60.0",  # a selection that has no look of its own
+    ]
+    classes, mean = ax.collections[:2]
+    np.testing.assert_allclose(classes.get_offsets(), [[80, 50], [100, 70]])
+    np.testing.assert_allclose(mean.get_offsets(), [[90, 60]])
+    assert to_hex(mean.get_facecolor()[0]) == SELECTION_LOOKS["kmeans"].color.lower()
     plt.close(figure)

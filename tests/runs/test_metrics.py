@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from twofold.errors import InputError
-from twofold.runs.metrics import auroc, average_precision, collapse_verdict, fpr_at_tpr
+from twofold.runs.metrics import auroc, average_precision, collapse_parts, collapse_verdict, fpr_at_tpr
 
 METRICS = [auroc, average_precision, fpr_at_tpr]
 
@@ -173,3 +173,33 @@ def test_one_value_that_is_not_finite_is_a_collapse(healthy, bad):
     broken_scores[3], broken_features[3, 2] = bad, bad
     assert collapse_verdict(broken_scores, features, before) is True
     assert collapse_verdict(scores, broken_features, before) is True
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-3, 0.031, 0.032, 1.0, 30.0])
+@pytest.mark.parametrize("equal", [1, 20, 21, 22, 40])  # 21 of 40 alike leave 20 distinct: half, and half is enough
+@pytest.mark.parametrize("broken", [None, "scores", "features"])
+def test_a_part_speaks_exactly_where_the_verdict_does(scale, equal, broken):
+    before = np.random.default_rng(0).normal(size=(40, 3))
+    features = scale * before
+    scores = np.arange(40.0)
+    scores[:equal] = 0
+    if broken:
+        {"scores": scores, "features": features}[broken][0] = np.nan
+    parts = collapse_parts(scores, features, before)
+    assert bool(parts["why"]) == collapse_verdict(scores, features, before)
+    assert parts["finite"] == (broken is None)
+    if broken is None:
+        assert parts["variance_ratio"] == pytest.approx(scale**2)
+        assert parts["distinct_share"] == (41 - equal) / 40
+
+
+def test_several_parts_may_speak_at_once():
+    before = np.random.default_rng(0).normal(size=(40, 3))
+    assert collapse_parts(np.zeros(40), 0 * before, before)["why"] == "small variance and few distinct scores"
+
+
+def test_a_point_before_training_has_no_ratio_and_speaks_by_its_scores_alone():
+    point = np.ones((4, 2))
+    parts = collapse_parts(np.arange(4.0), point, point)
+    assert np.isnan(parts["variance_ratio"])
+    assert parts["why"] == ""

@@ -14,10 +14,12 @@ from torch import Tensor
 from twofold.compute import single_thread
 from twofold.data.domains import View
 from twofold.errors import InputError
+from twofold.networks.backbones import load_encoder
+from twofold.networks.cache import EmbeddingCache
 from twofold.parts.selection import CLUSTERINGS, whiten
 from twofold.plots.style import MARKERS, SELECTION_LOOKS, Look, collapsed_words, look_of_row, spread_out
 from twofold.runs.config import RunConfig
-from twofold.runs.run import build, prepare
+from twofold.runs.run import prepare
 
 __all__ = ["CLUSTER_COLORS", "Heap", "cluster_map", "cluster_rows", "clusters", "selection_map", "target_heap"]
 
@@ -57,8 +59,9 @@ def target_heap(config: RunConfig, root: str | None = None) -> Heap:
         raise InputError(f"wanted a run that clusters in the encoder's space, got {config.name!r}; take twofold")
     prepared = prepare(config, root)
     with single_thread():
-        method = build(config, prepared.device)
-        features = normalize(method.cache.embed(method.encoder(), prepared.task.target_train).numpy())
+        nets = config.networks
+        encoder = load_encoder(nets.encoder, prepared.weights["encoder"], nets.encoder_size_px, config.task.seed)
+        features = normalize(EmbeddingCache().embed(encoder, prepared.task.target_train).numpy())
         space = whiten(features, settings.whiten_dims, config.task.seed) if settings.whiten_dims else features
     return Heap(prepared.task.target_train, space, prepared.task.target_train_labels)
 

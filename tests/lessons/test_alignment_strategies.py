@@ -1,0 +1,59 @@
+"""What each alignment loss touches, which way it draws, and that every point and arrow of it is drawn."""
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from twofold.lessons import alignment_strategies as arrows
+from twofold.lessons.beyond_dsvdd import descent, pull
+
+
+@pytest.fixture(scope="module")
+def batch():
+    return arrows.toy_batch()
+
+
+def _steps(batch, dominant_only):
+    return {name: descent(loss, batch.target) for name, loss in arrows.toy_losses(batch, dominant_only).items()}
+
+
+def test_only_the_contrastive_loss_touches_what_was_not_taken(batch):
+    n, steps = len(batch.normal), _steps(batch, True)
+    assert (steps["contrastive"][n:].norm(dim=1) > 0).all()
+    assert (steps["MMD"][n:] == 0).all()
+    assert (steps["GRL"][n:] == 0).all()
+
+
+def test_selected_normals_are_drawn_and_the_rest_is_driven_away(batch):
+    n, goal = len(batch.normal), batch.source.mean(dim=0)
+    for name, step in _steps(batch, True).items():
+        towards = pull(step, batch.target, goal)
+        assert towards[:n].mean() > 0, name
+        assert towards[n:].mean() < 0 if name == "contrastive" else towards[n:].abs().max() == 0, name
+
+
+def test_the_contrastive_loss_turns_and_never_lengthens(batch):
+    for dominant_only in (False, True):
+        step = _steps(batch, dominant_only)["contrastive"]
+        assert (step * batch.target).sum(dim=1).abs().max() < 1e-6
+
+
+def test_losses_and_batches_are_the_same_every_time(batch):
+    before = torch.get_rng_state()
+    assert torch.equal(_steps(batch, True)["GRL"], _steps(batch, True)["GRL"])
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(arrows.toy_batch().target, batch.target)
+    assert not torch.equal(arrows.toy_batch(seed=1).target, batch.target)
+
+
+def test_figures_draw_every_point_and_arrow(batch):
+    losses = arrows.toy_losses(batch, True)
+    figure, axes = plt.subplots(1, 3)
+    arrows.alignment_arrows(batch, losses, axes, dict.fromkeys(losses, 1.0), ", x")
+    assert [ax.get_title(loc="left") or ax.get_title() for ax in axes] == ["contrastive, x", "MMD, x", "GRL, x"]
+    offsets = [len(c.get_offsets()) for c in axes[1].collections if type(c).__name__ == "PathCollection"]
+    assert offsets == [len(batch.source), len(batch.normal), len(batch.anomalous)]
+    fields = [c for c in axes[1].collections if type(c).__name__ == "Quiver"]
+    assert (fields[2].U == 0).all()  # MMD: anomalies
+    assert (fields[1].U != 0).any()  # and normals
+    plt.close(figure)

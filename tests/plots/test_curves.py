@@ -43,13 +43,6 @@ def line_of(ax, method):
     return line
 
 
-def test_first_below_is_the_smallest_place_and_passes_over_collapsed_ones():
-    values = pd.Series({0.5: 0.3, 0.1: np.nan, 0.3: 0.2, 0.2: 0.9})
-    assert curves.first_below(values, 0.5) == 0.3
-    assert curves.first_below(values, 0.1) is None
-    assert curves.first_below(values, pd.Series({0.5: 1.0, 0.1: 1.0, 0.3: 0.0, 0.2: 0.0})) == 0.5
-
-
 def test_shares_stand_on_a_linear_axis_in_percent(ax):
     curves.score_curves(series("twofold", {0.5: 60.0, 0.05: 80.0, 0.1: 75.0}), "anomaly_ratio", ax)
     assert line_of(ax, "twofold").get_xdata().tolist() == pytest.approx([5, 10, 50])

@@ -2,12 +2,11 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import torch
 from matplotlib.colors import to_hex
 
 from twofold.methods import METHODS
-from twofold.plots.pictures import curse_figure, picture_rows
+from twofold.plots.pictures import picture_rows
 from twofold.plots.style import COLORS
 
 LOOKS = {name: cls.looks[name] for name, (cls, _) in METHODS.items()}
@@ -26,21 +25,4 @@ def test_pictures_stand_in_rows_under_their_heading_framed_by_label():
     frames = [to_hex(frame.get_edgecolor()) for frame in ax.patches]
     assert frames == ["#cccccc"] * 3 + [COLORS["normal"].lower(), COLORS["anomalous"].lower()]
     assert len({image.get_extent()[3] for image in ax.images}) == 2  # two rows
-    plt.close(figure)
-
-
-def test_the_first_figure_sets_pictures_beside_the_cost_and_the_curves():
-    def rows(method, means):
-        shared = {"method": method, "std_classes": 5.0, "n_runs": 2, "n_collapsed": 0, "classes": {"a": 1.0}}
-        return [{"anomaly_ratio": ratio, "mean": mean, **shared, **vars(LOOKS[method])} for ratio, mean in means.items()]
-
-    level = pd.DataFrame(rows("source_only", {0.1: 58.0}))
-    cost = pd.concat([pd.DataFrame(rows("in_domain", {0.1: 94.0})), level])
-    table = pd.DataFrame(rows("twofold", {0.1: 77.0, 0.5: 66.0}))
-    figure = curse_figure([GREY_ROW, LABELLED], cost, table, level, "the claim", "the footer")
-    pictures, bars, lines = figure.axes
-    assert [text.get_text() for text in figure.texts] == ["the claim", "the footer"]
-    assert len(pictures.images) == 5
-    assert [bar.get_height() for bar in bars.patches] == [94, 58]
-    assert [text.get_text() for text in lines.texts] == ["source only", LOOKS["twofold"].words]
     plt.close(figure)

@@ -7,7 +7,6 @@ from made import grid, result
 
 from twofold.errors import InputError
 from twofold.methods import METHODS
-from twofold.parts.selection import selection_quality
 from twofold.plots.style import Look, unknown_look
 from twofold.results import statistics
 from twofold.results.statistics import (
@@ -17,8 +16,6 @@ from twofold.results.statistics import (
     by_class,
     class_means,
     collect,
-    gap_closed,
-    heap_parts,
     look_of,
     one_of_each,
     selection_means,
@@ -358,55 +355,6 @@ def test_several_anomaly_ratios_are_never_mixed_in_a_verdict():
     results[0] = {**results[0], "anomaly_ratio": 0.3}
     with pytest.raises(InputError, match="wanted runs of one anomaly_ratio"):
         above(as_frame(results), "twofold", "source_only", 500)
-
-
-def gaps(ratio=0.1, collapsed=()):
-    rows = []
-    for target, scores in {"b": (70, 60, 75, 80), "c": (50, 90, 88, 95), "d": (99, 90, 99.2, 99.5)}.items():
-        for method, auroc in zip(("one", "two", "mine", "oracle"), scores, strict=True):
-            shared = {"method": method, "pair": ("x", "a", target), "anomaly_ratio": ratio}
-            rows += [result(n, 0, auroc, collapsed=(method, target, n) in collapsed, **shared) for n in "pq"]
-    return as_frame(rows)
-
-
-def test_the_gap_closed_is_the_sum_of_gains_over_the_sum_of_gaps_that_matter():
-    table, whole = gap_closed(gaps(), "mine", ["one", "two"], "oracle")
-    assert table["best_control"].tolist() == ["one", "two", "one"]
-    assert whole["closed"] == pytest.approx((5 - 2) / (10 + 5))  # pair d has a gap below one point
-    assert whole["worst_gain"] == -2
-    assert whole["mean_gain"] == pytest.approx((5 - 2 + 0.2) / 3)
-
-
-def test_a_collapsed_control_is_not_the_best_one():
-    fallen = gaps(collapsed=[("one", "b", "p")])
-    table, _ = gap_closed(fallen, "mine", ["one", "two"], "oracle")
-    assert table["best_control"].tolist() == ["two", "two", "one"]
-    table, whole = gap_closed(fallen, "mine", ["one"], "oracle")  # then pair b has no control at all
-    assert table["best_control"].isna().tolist() == [True, False, False]
-    assert whole["closed"] == pytest.approx((88 - 50) / (95 - 50))
-
-
-def test_gaps_want_one_ratio_and_every_method():
-    with pytest.raises(InputError, match="one anomaly_ratio"):
-        gap_closed(pd.concat([gaps(), gaps(0.2)]), "mine", ["one"], "oracle")
-    with pytest.raises(InputError, match="wanted runs of absent"):
-        gap_closed(gaps(), "absent", ["one"], "oracle")
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_the_parts_of_the_target_are_those_that_counting_finds(seed):
-    rng = np.random.default_rng(seed)
-    anomalous, taken = rng.random(60) < 0.2, rng.random(60) < 0.7
-    taken[np.flatnonzero(~anomalous)[0]] = True
-    quality = selection_quality(taken, anomalous.astype(int))
-    frame = as_frame([result(anomaly_ratio=0.2, **quality)])
-    counted = [(taken & ~anomalous), (taken & anomalous), (~taken & anomalous), (~taken & ~anomalous)]
-    assert heap_parts(frame, ["twofold"]).iloc[0].tolist() == pytest.approx([part.mean() for part in counted])
-
-
-def test_an_errorless_selection_aligns_the_normals_and_repels_the_drawn_share():
-    frame = as_frame([result(method="oracle", purity=1.0, recall=1.0, accuracy=1.0)])
-    assert heap_parts(frame, ["twofold", "oracle"]).loc["oracle"].tolist() == pytest.approx([0.9, 0, 0.1, 0])
 
 
 def test_every_method_can_be_told_apart_in_a_figure():

@@ -6,7 +6,7 @@ import pytest
 from twofold.errors import InputError
 from twofold.results.published import check_claims, published
 from twofold.results.statistics import by_class, class_means
-from twofold.results.tables import beside_published, claim_lines, pair_name, per_class_table, printed, standing, steps
+from twofold.results.tables import beside_published, claim_lines, pair_name, per_class_table, printed, standing
 
 SCORES = {"source_only": (50.0, 60.0, 40.0), "twofold": (80.0, 85.0, 90.0), "align_all": (55.0, 50.0, 45.0)}
 SIX = {method: 2 * values for method, values in SCORES.items()}  # classes enough for a verdict
@@ -176,18 +176,6 @@ def test_one_class_has_no_spread_over_classes():
     assert per_class_table(one, ["twofold"])["twofold"].tolist() == ["81.0", "81.0", "", "1.4"]
 
 
-def test_a_ladder_holds_is_reversed_or_undecided_step_by_step():
-    ladder = ["source_only", "align_all", "twofold", "source_only"]
-    assert [line.split(":")[0] for line in steps(runs(SIX), ladder)] == ["undecided", "holds", "reversed"]
-    assert {line.split(":")[0] for line in steps(runs(), ladder)} == {"too few classes"}
-
-
-def test_a_step_to_what_collapsed_is_named():
-    assert steps(runs(SIX, collapsed=[("twofold", 0, 0)]), ["source_only", "twofold"]) == [
-        "collapsed: source_only < twofold, no difference, a run collapsed"
-    ]
-
-
 def test_claims_in_words_decide_only_with_several_classes():
     (line,) = claim_lines(check_claims(runs(SIX), "table1"))
     assert line.startswith("holds: ")
@@ -200,7 +188,7 @@ def test_claims_in_words_decide_only_with_several_classes():
     assert "ours" not in line
 
 
-@pytest.mark.parametrize("table", [per_class_table, standing, steps])
+@pytest.mark.parametrize("table", [per_class_table, standing])
 def test_ratios_pairs_and_protocols_are_not_averaged(table):
     for field, value in (("anomaly_ratio", 0.3), ("target", "mnist"), ("paired", True)):
         with pytest.raises(InputError, match=f"wanted runs of one {field}"):

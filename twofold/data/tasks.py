@@ -13,7 +13,7 @@ import numpy as np
 from twofold.data.domains import Domain, View, join_groups
 from twofold.errors import InputError
 
-__all__ = ["Task", "build_task", "strangers"]
+__all__ = ["Task", "build_task"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,21 +230,3 @@ def build_task(
         target.ids[test],
         digest,
     )
-
-
-def strangers(class_names: Sequence[str]) -> dict[str, str]:
-    """For each of two or more classes the next one, in the order of their names, that has at least half as many pictures;
-    where no other has, the largest other.
-
-    >>> strangers(["a"] * 5 + ["b"] + ["c"] * 4)
-    {'a': 'c', 'b': 'c', 'c': 'a'}
-    >>> strangers(["a"] * 5 + ["b"])
-    {'a': 'b', 'b': 'a'}
-    """
-    names, counts = np.unique(np.asarray(class_names), return_counts=True)
-    n, found = len(names), {}
-    for i, name in enumerate(names):
-        after = ((i + step) % n for step in range(1, n))
-        largest = max((j for j in range(n) if j != i), key=lambda j: counts[j])
-        found[str(name)] = str(names[next((j for j in after if counts[j] >= counts[i] / 2), largest)])
-    return found

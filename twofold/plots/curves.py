@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from twofold.plots.style import HALO, SCORE_WORDS, Look, collapsed_words, look_of_row, spread_out
 
-__all__ = ["first_below", "score_curves", "selection_panels"]
+__all__ = ["score_curves", "selection_panels"]
 
 MEASURES = {
     "purity": "purity: normals among the selected",
@@ -30,25 +30,6 @@ class _End:
     y: float
     words: str
     color: str
-
-
-def first_below(values: pd.Series, threshold: pd.Series | float) -> float | None:
-    """The first parameter value at which a curve lies below a threshold: where its cliff is.
-
-    Parameters
-    ----------
-    values : indexed by the parameter; NaN (a collapsed place) is passed over.
-    threshold : one number, or one a parameter value.
-
-    Returns
-    -------
-    The parameter value, None where the curve never falls below.
-
-    >>> first_below(pd.Series({0.1: 0.9, 0.5: 0.6, 0.7: 0.4}), 0.5)
-    0.7
-    """
-    below = values.index[values < threshold]
-    return float(min(below)) if len(below) else None
 
 
 def _placed(table: pd.DataFrame, x: str) -> tuple[pd.DataFrame, str]:

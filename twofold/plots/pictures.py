@@ -1,4 +1,4 @@
-"""Rows of pictures, and the first figure, which sets them beside what the shift costs; conventions as in ``style``."""
+"""Rows of pictures; conventions as in ``style``."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
-import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from twofold.plots.curves import score_curves
-from twofold.plots.scores import bars
-from twofold.plots.style import COLORS, INK
+from twofold.plots.style import COLORS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["curse_figure", "picture_rows"]
+__all__ = ["picture_rows"]
 
 
 def picture_rows(rows: Sequence[tuple[str, Tensor, Sequence[int] | None, str]], ax: Axes) -> Axes:
@@ -45,27 +41,3 @@ def picture_rows(rows: Sequence[tuple[str, Tensor, Sequence[int] | None, str]], 
     ax.set_ylim(-1.8 * (len(rows) - 1) - 1.3, 0.6)
     ax.set_aspect("equal")
     return ax
-
-
-def curse_figure(
-    rows: Sequence[tuple], cost: pd.DataFrame, table: pd.DataFrame, level: pd.DataFrame, claim: str, footer: str
-) -> Figure:
-    """The first figure: the task in pictures, what the shift costs, and what each way of aligning makes of it.
-
-    Parameters
-    ----------
-    rows : of ``picture_rows``.
-    cost : of ``bars``, such as trained on the target and trained on the source.
-    table, level : of ``score_curves``, over the share of anomalies.
-    claim : title, computed from the runs.
-    footer : data, preset, n, seeds, selection rule.
-    """
-    figure = plt.figure(figsize=(14.5, 5.6))
-    grid = figure.add_gridspec(1, 3, width_ratios=(1.3, 0.55, 1.45), wspace=0.26, left=0.02, right=0.83, top=0.82, bottom=0.16)
-    left, middle, right = (figure.add_subplot(cell) for cell in grid)
-    picture_rows(rows, left)
-    bars(cost, middle).set_title("What the shift costs")
-    score_curves(table, "anomaly_ratio", right, level=level).set_title("What aligning the target repairs")
-    figure.text(0.02, 0.93, claim, fontsize=15, fontweight="bold", ha="left")
-    figure.text(0.02, 0.015, footer, fontsize=9, color=INK, ha="left")
-    return figure

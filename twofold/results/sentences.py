@@ -9,21 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twofold.errors import InputError
 from twofold.parts.gaussians import WEAK_CONTRAST
 from twofold.plots.style import collapsed_words
-from twofold.results.statistics import ENOUGH_CLASSES, above, class_means, selection_means
 
 __all__ = [
-    "comparison",
-    "curse_headline",
-    "curse_reading",
     "fit_summary",
     "interval_words",
     "markdown_table",
     "render",
     "run_summary",
-    "selection_reading",
     "weak_words",
     "with_spread",
 ]
@@ -155,116 +149,3 @@ def render(collected: pd.DataFrame, style: str) -> str:
     shown = collected.drop(columns=numbers)
     shown.insert(len(shown.columns) - 3, "AUROC % (std over)", [with_spread(row) for _, row in collected.iterrows()])
     return markdown_table(shown) if style == "markdown" else shown.to_string(index=False)
-
-
-def _over_ratios(frame: pd.DataFrame) -> tuple[pd.DataFrame, float]:
-    """A row a ratio and method, and the level of ``source_only``, which never sees the target; NaN where it collapsed."""
-    table = class_means(frame, ["anomaly_ratio", "method"])
-    source = table.loc[table["method"] == "source_only", "mean"]
-    if source.empty:
-        raise InputError(f"wanted runs of source_only, got {', '.join(frame['method'].unique())}; run it first")
-    return table[table["method"] != "source_only"].sort_values("anomaly_ratio", kind="stable"), source.mean(skipna=False)
-
-
-def curse_headline(frame: pd.DataFrame) -> str:
-    """One sentence that names the highest of the methods that use no label, computed from the runs.
-
-    A method that collapsed somewhere is not compared, and then the sentence says that others do; under five classes it says
-    that they are too few.
-
-    Parameters
-    ----------
-    frame : runs of ``source_only`` and of methods over several ratios.
-
-    Raises
-    ------
-    InputError : no run of ``source_only``.
-    """
-    table, source = _over_ratios(frame[~frame["oracle"].astype(bool)])
-    curves = table.pivot(index="anomaly_ratio", columns="method", values="mean")
-    swept = table.groupby("method").size() == table["anomaly_ratio"].nunique()
-    means = curves.loc[:, swept].mean(skipna=False)
-    if pd.isna(source) or means.isna().all():
-        return "No winner: every method, or source_only, collapsed somewhere"
-    best = means.idxmax()
-    n_classes = int(table["n_classes"].min())
-    few = f"Too few classes ({n_classes}) for a verdict: " if n_classes < ENOUGH_CLASSES else ""
-    among = " of those that never collapse" if means.isna().any() else ""
-    gain = f"{means[best] - source:+.0f} points to source_only"
-    return f"{few}{best} is highest{among}: {means[best]:.0f} % AUROC on average, {gain}"
-
-
-def curse_reading(frame: pd.DataFrame) -> list[str]:
-    """What the shift costs, what anomalies do to each way of aligning, how far the oracle is: computed sentences.
-
-    Parameters
-    ----------
-    frame : as in ``curse_headline``, with ``in_domain`` where it was run.
-
-    Raises
-    ------
-    InputError : no run of ``source_only``.
-    """
-    table, source = _over_ratios(frame)
-    home = table[table["base"] == "in_domain"]
-    lines = []
-    if len(home) and not pd.isna(source) and home["mean"].notna().all():
-        level = home["mean"].mean()
-        ends = f"{level:.1f} trained on the target, {source:.1f} on the source"
-        lines.append(f"The shift costs {level - source:.1f} points: {ends}.")
-    for method, rows in table[table["base"] != "in_domain"].groupby("method", sort=False):
-        low, high = rows.iloc[0], rows.iloc[-1]
-        ends = f"at {low['anomaly_ratio']:.0%} anomalies, {{:.1f}} at {high['anomaly_ratio']:.0%} ({{:+.1f}})"
-        if fallen := int(rows["n_collapsed"].sum()):
-            rest = f"of the rest {low['rest']:.1f} " + ends.format(high["rest"], high["rest"] - low["rest"])
-            rest = rest if rows.iloc[[0, -1]]["rest"].notna().all() else "at an end of the curve none is left"
-            lines.append(f"{method}: {fallen}/{rows['n_runs'].sum()} collapsed, so it has no mean; {rest}.")
-            continue
-        line = f"{method}: {low['mean']:.1f} " + ends.format(high["mean"], high["mean"] - low["mean"])
-        if not pd.isna(source):
-            side = "above" if high["mean"] > source else "below"
-            line += f"; there {abs(high['mean'] - source):.1f} points {side} source_only"
-        lines.append(f"{line}.")
-    if (few := int(table["n_classes"].min())) < ENOUGH_CLASSES:
-        lines.append(f"Too few classes ({few}) for a verdict on any of this.")
-    return lines
-
-
-def comparison(frame: pd.DataFrame, method: str, control: str) -> str:
-    """Whether a method is above a control on the pairs of a frame, in a sentence with its 95 % interval.
-
-    Parameters
-    ----------
-    frame, method, control : as in ``statistics.above``.
-    """
-    found = above(frame, method, control)
-    verdicts = {
-        "above": f"{method} is above {control}",
-        "below": f"{method} is below {control}",
-        "undecided": f"{method} is undecided against {control}",
-        "collapsed": f"{method} and {control} cannot be compared",
-        "too few classes": f"{method} against {control} has too few classes for a verdict",
-    }
-    return f"{verdicts[found['verdict']]}: {interval_words(found)}"
-
-
-def selection_reading(frame: pd.DataFrame) -> list[str]:
-    """How right each method's selection was, judged after training: a computed sentence a method.
-
-    Parameters
-    ----------
-    frame : runs over several ratios.
-    """
-    tables = selection_means(frame[~frame["oracle"].astype(bool)], ["anomaly_ratio", "method"])
-    lines = []
-    for method, purity in tables["purity"].groupby("method", sort=False):
-        means = purity.set_index("anomaly_ratio")[["mean"]].sort_index()
-        recall = tables["recall"]
-        means["recall"] = recall[recall["method"] == method].set_index("anomaly_ratio")["mean"]
-        first, last = means.iloc[0], means.iloc[-1]
-        lines.append(
-            f"{method}: of what it took for normal {first['mean']:.0%} was normal at {means.index[0]:.0%} anomalies and "
-            f"{last['mean']:.0%} at {means.index[-1]:.0%}; it found {first['recall']:.0%} and {last['recall']:.0%} "
-            "of the normals."
-        )
-    return lines

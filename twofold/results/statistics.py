@@ -28,8 +28,6 @@ __all__ = [
     "by_class",
     "class_means",
     "collect",
-    "gap_closed",
-    "heap_parts",
     "look_of",
     "one_of_each",
     "selection_means",
@@ -278,74 +276,3 @@ def above(frame: pd.DataFrame, method: str, control: str, n_boot: int = 10_000, 
         return {**found, "verdict": "too few classes"}
     low, high = map(float, np.quantile(_bootstrap(pairs, n_boot, seed), [0.025, 0.975]))
     return {**found, "low": low, "high": high, "verdict": "above" if low > 0 else "below" if high < 0 else "undecided"}
-
-
-def gap_closed(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle: str) -> tuple[pd.DataFrame, dict[str, float]]:
-    """How much of the way from the best control to its own oracle a method goes, pair by pair and over all.
-
-    Parameters
-    ----------
-    frame : runs of one ratio and protocol; a method with a collapsed run in a pair has no mean there.
-    method : a name in its ``method`` column.
-    controls : the best of them is taken in each pair.
-    oracle : the same method with the true target normals and nothing else changed.
-
-    Returns
-    -------
-    A row a pair (best control, its mean, the method's, the oracle's, gain, gap; points of AUROC) and the whole: mean_gain
-    and worst_gain over all pairs, and closed, the sum of gains over the sum of gaps, in which a pair whose gap is below one
-    point has no part; NaN where no pair is left. A pair without a mean of the method, of its oracle or of any control is a
-    row of NaN and has no part in the whole.
-
-    Raises
-    ------
-    InputError : a method that the frame does not hold, several ratios, presets or protocols.
-    """
-    one_of_each(frame, ["anomaly_ratio", *PROTOCOL])
-    missing = {method, oracle, *controls} - set(frame["method"])
-    if missing:
-        had = ", ".join(frame["method"].unique())
-        raise InputError(f"wanted runs of {', '.join(sorted(missing))}, got {had}; run them first")
-    means = class_means(frame, [*PAIR, "method"]).set_index([*PAIR, "method"])["mean"].unstack("method")
-    candidates = means[list(controls)]
-    best = candidates.fillna(-np.inf).idxmax(axis=1).where(candidates.notna().any(axis=1))
-    table = pd.DataFrame({"best_control": best, "control": candidates.max(axis=1)})
-    table["method"], table["oracle"] = means[method], means[oracle]
-    table["gain"], table["gap"] = table["method"] - table["control"], table["oracle"] - table["control"]
-    wide = table[(table["gap"] >= 1) & table["gain"].notna()]
-    closed = float(wide["gain"].sum() / wide["gap"].sum()) if len(wide) else float("nan")
-    whole = {"mean_gain": float(table["gain"].mean()), "worst_gain": float(table["gain"].min()), "closed": closed}
-    return table.reset_index(), whole
-
-
-def heap_parts(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
-    r"""What becomes of the unlabelled target, for methods that repel whatever they do not take for normal.
-
-    .. math:: \text{anomalies per normal} = \frac{a - r + r (1 - p) / p}{1 - a}
-
-    Parameters
-    ----------
-    frame : runs; purity p, recall r and accuracy a of the selection tell the four parts.
-    methods : rows; not for those that leave a part of the target alone (``density``).
-
-    Returns
-    -------
-    Shares of the unlabelled target: normals aligned, anomalies aligned, anomalies repelled, normals repelled; each in [0, 1],
-    their sum is 1.
-
-    >>> run = {"method": "twofold", "purity": 2 / 3, "recall": 2 / 4, "accuracy": 2 / 5, "anomaly_ratio": 0.2}
-    >>> runs = pd.DataFrame([{**run, "normal": "x", "seed": 0, "collapsed": False}])
-    >>> heap_parts(runs, ["twofold"]).round(2).iloc[0].tolist()  # 4 normals, 1 anomaly; 2 + 1 are taken
-    [0.4, 0.2, 0.0, 0.4]
-    """
-    runs = frame[frame["recall"].gt(0)]
-    purity, recall, accuracy = runs["purity"], runs["recall"], runs["accuracy"]
-    wrong = recall * (1 - purity) / purity  # anomalies aligned, per normal
-    known = accuracy < 1  # else all was told apart without an error, and the share of anomalies is the drawn one
-    drawn = runs["anomaly_ratio"] / (1 - runs["anomaly_ratio"])
-    anomalies = ((accuracy - recall + wrong) / (1 - accuracy).where(known)).where(known, drawn)
-    parts = {"normals aligned": recall, "anomalies aligned": wrong}
-    parts |= {"anomalies repelled": anomalies - wrong, "normals repelled": 1 - recall}
-    shares = runs.assign(collapsed=False, **{name: part / (1 + anomalies) for name, part in parts.items()})
-    means = {name: class_means(shares, of=name, methods=methods).set_index("method")["mean"] for name in parts}
-    return pd.DataFrame(means).rename_axis(None).clip(lower=0)

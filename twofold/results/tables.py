@@ -14,7 +14,7 @@ from twofold.results.published import BLOCKS
 from twofold.results.sentences import interval_words, with_spread
 from twofold.results.statistics import PAIR, PROTOCOL, above, class_means, look_of, one_of_each
 
-__all__ = ["beside_published", "claim_lines", "pair_name", "per_class_table", "printed", "standing", "steps"]
+__all__ = ["beside_published", "claim_lines", "pair_name", "per_class_table", "printed", "standing"]
 
 QUOTED_ONLY = "quoted only"
 ONE_TASK = [*PAIR, "anomaly_ratio", *PROTOCOL]
@@ -205,31 +205,6 @@ def standing(frame: pd.DataFrame, methods: Sequence[str]) -> list[str]:
     for row in table[table["n_collapsed"] > 0].to_dict("records"):
         rest = "" if pd.isna(row["rest"]) else f"; of the rest {row['rest']:.1f}"
         lines.append(f"no place. {row['method']}: {with_spread(row)}{rest}")
-    return lines
-
-
-def steps(frame: pd.DataFrame, ladder: Sequence[str]) -> list[str]:
-    """Whether each method of a ladder is above the one before it: computed sentences.
-
-    Parameters
-    ----------
-    frame : as in ``per_class_table``.
-    ladder : methods, each promised to be above the one before.
-
-    Returns
-    -------
-    A line a step: holds, reversed, undecided, collapsed or too few classes (under five).
-
-    Raises
-    ------
-    InputError : several pairs or ratios, or a method that was not run.
-    """
-    one_of_each(frame, ONE_TASK)
-    lines = []
-    for before, after in pairwise(ladder):
-        found = above(frame, after, before)
-        verdict = {"above": "holds", "below": "reversed"}.get(found["verdict"], found["verdict"])
-        lines.append(f"{verdict}: {before} < {after}, {interval_words(found)}")
     return lines
 
 

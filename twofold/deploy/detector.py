@@ -215,15 +215,28 @@ def _settings(sheet: Sheet, given: Mapping[str, str | os.PathLike[str]]) -> dict
         raise ValueError(f"no {', '.join(sorted(strange))} whose weights could be given")
     settings, seed = dict(sheet.fields), sheet.fields.get("seed")
     for role, network in sheet.networks.items():
+        if named := settings.keys() & {role, f"{role}_weights"}:
+            raise ValueError(f"{', '.join(sorted(named))} among its fields, where no network is named")
         weights = os.fspath(given.get(role, "pretrained"))
         if role not in given and network.model in WHEELS and network.sha256 == f"random:{seed}":
             weights = "random"
-        if resolve_weights(network.model, weights, seed, hub_answers=lambda: False).key != network.sha256:
-            raise ValueError(f"{role} {network.model!r} with other weights than are found here")
-        if not settings.keys().isdisjoint({role, f"{role}_weights"}):
-            raise ValueError(f"{role} named twice")
+        if _key(network.model, weights, seed) != network.sha256:
+            raise ValueError(
+                f"the {role} {network.model!r} has weights that are not installed here: hand over their file, "
+                f"load(path, weights={{{role!r}: FILE}})"
+            )
         settings |= {role: network.model, f"{role}_weights": weights}
     return settings
+
+
+def _key(model: str, weights: str, seed: int) -> str | None:
+    """Of the weights as they are here, None where they are not; the hub is not asked."""
+    try:
+        return resolve_weights(model, weights, seed, hub_answers=lambda: False).key
+    except InputError:
+        if weights not in ("pretrained", "random"):
+            raise  # the file that was handed over
+        return None
 
 
 def _view(pictures: str | os.PathLike[str] | Domain) -> View:

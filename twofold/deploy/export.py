@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from twofold.compute import single_thread
 from twofold.deploy.detector import TwoFoldDetector
 from twofold.errors import InputError
 from twofold.files import whole
@@ -45,7 +46,7 @@ def export_onnx(fitted: TwoFoldDetector | Method, path: str | os.PathLike[str]) 
     if find_spec("onnx") is None:
         raise InputError("wanted the package onnx, got none; install it with: pip install 'twofold[export]'")
     pictures = torch.zeros(2, 3, method.size_px, method.size_px, dtype=torch.uint8, device=method.device)
-    with whole(path) as aside, warnings.catch_warnings(), torch.no_grad():
+    with whole(path) as aside, warnings.catch_warnings(), single_thread(), torch.no_grad():
         warnings.simplefilter("ignore")  # deprecated, and traced values that are constants of a fitted method indeed
         torch.onnx.export(
             method.eval(),

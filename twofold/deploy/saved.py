@@ -49,11 +49,15 @@ class Sheet:
     networks: dict[Literal["backbone", "encoder"], Network]
     seen: list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}\z")]]  # contents of the pictures in memory
     selected: list[bool] | None  # of the fitted target, in the order of its ids
-    held_out: list[float]  # of the fitted target, in the order of its ids
+    held_out: Annotated[list[float], Field(min_length=1)]  # of the fitted target, in the order of its ids
     notes: dict[Word, float]
     witness: float  # score of a fixed picture: whoever loads the file must find the same
     reading: int  # version of how files become pictures
-    versions: dict[Word, Word] = Field(max_length=50)
+    versions: dict[Word, Word]
+
+    def __post_init__(self) -> None:
+        if self.selected is not None and len(self.selected) != len(self.held_out):
+            raise ValueError(f"selected must be as long as held_out, got {len(self.selected)} and {len(self.held_out)}")
 
 
 def foreign(path: str | os.PathLike[str], reason: object) -> InputError:
@@ -75,7 +79,7 @@ def write(path: str | os.PathLike[str], tensors: dict[str, Tensor], sheet: Sheet
         raise InputError(f"wanted a detector of finite numbers, got {', '.join(broken)} with others; fit it otherwise")
     text = json.dumps(asdict(sheet))
     with whole(path) as aside:
-        save_file(tensors, aside, {"twofold": text, "sha256": _digest(tensors, text)})
+        save_file(tensors, aside, {"twofold": f"{_digest(tensors, text)} {text}"})  # one entry: two have no fixed order
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Sheet]:
@@ -104,12 +108,13 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Sheet]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except Exception as error:  # every kind of foreign file has an error of its own
         raise foreign(path, f"another kind of file ({str(error)[:200]})") from error
-    if about.keys() != {"twofold", "sha256"}:
+    if about.keys() != {"twofold"}:
         raise foreign(path, "a file of tensors that says nothing of a detector")
-    if about["sha256"] != _digest(tensors, about["twofold"]):
+    digest, _, text = about["twofold"].partition(" ")
+    if digest != _digest(tensors, text):
         raise foreign(path, "a damaged one: its checksum is another")
     try:
-        sheet = TypeAdapter(Sheet).validate_json(about["twofold"])
+        sheet = TypeAdapter(Sheet).validate_json(text)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part)[:40] for part in first["loc"][:4]) or "its sheet"

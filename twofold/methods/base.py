@@ -208,8 +208,8 @@ class Method(nn.Module):
         ------
         ValueError : a tensor is missing, too many, or of another kind or shape.
         """
-        self.seen_ = np.asarray(seen, dtype=str)
-        left = self.leaves(self.features(torch.zeros(1, 3, self.size_px, self.size_px, dtype=torch.uint8, device=self.device)))
+        self.seen_, black = np.asarray(seen, dtype=str), torch.zeros(1, 3, self.size_px, self.size_px, dtype=torch.uint8)
+        left = self.eval().leaves(self.features(black.to(self.device)))
         wanted = {name: (value.dtype, tuple(value.shape)) for name, value in self.state().items()} | left
         for name in sorted(wanted.keys() | state.keys()):
             given = (state[name].dtype, tuple(state[name].shape)) if name in state else None

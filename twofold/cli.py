@@ -1,7 +1,8 @@
 """The command line: what each command does, what it says, and with which code it ends.
 
-Exit codes: 0 done, 1 something failed, 2 bad input, 3 done but some pictures were skipped, 130 interrupted. Every ending
-but the first is told in one line on stderr; results alone go to stdout. Heavy imports wait until a command needs them.
+Exit codes: 0 done, 1 something failed, 2 bad input, 130 interrupted; 3 and 4 are kept for skipped pictures and for alarms.
+Every ending but the first is told in one line on stderr; results alone go to stdout. Heavy imports wait until a command
+needs them.
 """
 
 from __future__ import annotations
@@ -71,17 +72,21 @@ def _fit(arguments: Namespace) -> int:
     detector = TwoFoldDetector(arguments.method, settings, arguments.preset, arguments.device)
     source, target = _pictures(arguments.normals), _pictures(arguments.unlabelled)
     detector.fit(source, target).save(places["--out"])
-    scores, method = detector.held_out_, detector.method_
+    scores, method = detector.held_out_, detector.fitted()
     if "--scores" in places:
         write_text(places["--scores"], _scores_csv(target.ids, scores))
+    for pictures in (source, target):
+        _say_how_read(pictures, method.size_px)
     _print(fit_summary(scores, target.ids, len(source), method.selected_, method.notes_.get("contrast")))
     _print(f"saved to {arguments.out}")
     return 0
 
 
 def _score(arguments: Namespace) -> int:
-    detector, pictures = _detector(arguments.detector, arguments.device), _pictures(arguments.pictures)
-    _print(_scores_csv(pictures.ids, detector.anomaly_score(pictures)).rstrip("\n"))
+    detector, pictures = _detector(arguments, arguments.device), _pictures(arguments.pictures)
+    scores = detector.anomaly_score(pictures)
+    _say_how_read(pictures, detector.fitted().size_px)
+    _print(_scores_csv(pictures.ids, scores).rstrip("\n"))
     return 0
 
 
@@ -89,19 +94,22 @@ def _export(arguments: Namespace) -> int:
     place = _place("--out", arguments.out)
     from twofold.deploy.export import export_onnx
 
-    export_onnx(_detector(arguments.detector, "cpu"), place)
+    export_onnx(_detector(arguments, "cpu"), place)
     _print(f"saved to {arguments.out}")
     return 0
 
 
-def _detector(path: str, device: str) -> TwoFoldDetector:
+def _detector(arguments: Namespace, device: str) -> TwoFoldDetector:
     """A saved detector; what it was fitted to may make it a weak one."""
     from twofold.deploy.detector import TwoFoldDetector
     from twofold.parts.gaussians import WEAK_CONTRAST
     from twofold.results.sentences import weak_words
 
-    detector = TwoFoldDetector.load(path, device)
-    contrast = detector.method_.notes_.get("contrast")
+    files = {"backbone": arguments.backbone_weights, "encoder": arguments.encoder_weights}
+    detector = TwoFoldDetector.load(
+        arguments.detector, device, {role: file for role, file in files.items() if file is not None}
+    )
+    contrast = detector.fitted().notes_.get("contrast")
     if contrast is not None and contrast < WEAK_CONTRAST:
         _say(weak_words(contrast))
     return detector
@@ -115,6 +123,18 @@ def _pictures(folder: str) -> Domain:
     if others := left_out(folder):
         _say(f"left out of {folder}: " + ", ".join(f"{count} {kind}" for kind, count in others.items()))
     return domain
+
+
+def _say_how_read(domain: Domain, size_px: int) -> None:
+    """What was done to pictures on the way into the networks, a line a kind, with the first as an example."""
+    from twofold.data.reading import notes
+
+    kinds: dict[str, list[str]] = {}
+    for name, path in zip(domain.ids, domain.pictures.paths, strict=True):
+        for words in notes(path, size_px):
+            kinds.setdefault(words.split()[0], []).append(f"{name}: {words}")
+    for examples in kinds.values():
+        _say(f"{len(examples)} of {len(domain)} pictures of {domain.name}, such as {examples[0]}")
 
 
 def _scores_csv(ids: Any, scores: Any) -> str:

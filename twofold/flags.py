@@ -51,7 +51,11 @@ class _Command(NamedTuple):
 
 _ROOT = {"--root": {"help": "folder of the pictures; else $TWOFOLD_DATA"}}
 _DEVICE = {"--device": {"default": "auto", "help": "auto, cpu, cuda, cuda:1, mps (default: auto)"}}
-_DETECTOR = {"detector": {"metavar": "DETECTOR", "help": "file of 'twofold fit'"}}
+_DETECTOR = {
+    "detector": {"metavar": "DETECTOR", "help": "file of 'twofold fit'"},
+    "--backbone-weights": {"metavar": "FILE", "help": "of its backbone, where it was fitted from a file"},
+    "--encoder-weights": {"metavar": "FILE", "help": "of its encoder, where it was fitted from a file"},
+}
 _PLAN = {
     "--jobs": {"type": _count, "default": 1, "help": "how many at once, from 1 (default: 1)"},
     "--dry-run": {"action": "store_true", "help": "print the plan and its estimated time"},
@@ -240,7 +244,7 @@ def _add_fields(parser: argparse.ArgumentParser, which: Literal["run", "method"]
     task = "--dataset NAME --source NAME --target NAME --normal CLASS [--method NAME]"
     parser.usage = f"{parser.prog} {task if which == 'run' else 'NORMALS UNLABELLED'} [--FLAG VALUE ...]"
     group = parser.add_argument_group("fields", "A preset or a method may have another default; what you say goes before both.")
-    without = {*TaskConfig.__pydantic_fields__, "method", "preset"} if which == "method" else ()
+    without = {*TaskConfig.__pydantic_fields__, "method", "preset"} - {"seed"} if which == "method" else ()
     for name, field in run_fields().items():
         if name in without:
             continue

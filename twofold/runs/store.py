@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from twofold.errors import InputError
@@ -26,6 +26,7 @@ TEST = "test.safetensors"
 NUMBERS = {"auroc": (0, 100), "average_precision": (0, 100), "fpr_at_95_tpr": (0, 100)}  # None where a score is not finite
 KEYS = {"method": str, "base": str, "normal": str, "seed": int, "anomaly_ratio": float, "seconds": dict, "versions": dict}
 KEYS |= {"config": dict, "dominant": dict, "notes": dict, "changed": dict, "told": str}
+OF_TASK = ("dataset", "source", "target", "normal", "seed", "anomaly_ratio")
 
 
 def _plain(value: Any) -> Any:
@@ -41,18 +42,36 @@ def _fault(result: Any, name: str) -> str:
     """Why something read from a run's folder is not that run's result; nothing where it is."""
     if not isinstance(result, dict) or result.get("config_hash") != name:
         return "it is not the result of the run that its folder is named for"
-    if result.get("error") is not None:
-        return "" if isinstance(result["error"], str) else "its error is no text"
     wrong = [key for key, kind in KEYS.items() if not isinstance(result.get(key), kind)]
+    if not wrong and result.get("error") is not None:
+        return "" if isinstance(result["error"], str) else "its error is no text"
     wrong += [
         key
         for key, (lowest, highest) in NUMBERS.items()
-        if result.get(key) is not None and not (isinstance(result[key], int | float) and lowest <= result[key] <= highest)
+        if result.get(key) is not None and not (type(result[key]) in (int, float) and lowest <= result[key] <= highest)
     ]
     wrong += [] if isinstance(result.get("collapsed"), bool) else ["collapsed"]
-    if not wrong and result["auroc"] is None and not result["collapsed"]:
+    if not wrong and result.get("auroc") is None and not result["collapsed"]:
         wrong = ["auroc"]
-    return f"{', '.join(wrong)} cannot be" if wrong else ""
+    return f"{', '.join(wrong)} cannot be" if wrong else _disagreement(result)
+
+
+def _disagreement(result: dict[str, Any]) -> str:
+    """Where a result says something else than the configuration that it holds."""
+    task, method = result["config"].get("task"), result["config"].get("method")
+    if not isinstance(task, dict) or result["base"] != method or result["method"].partition("[")[0].partition(" ")[0] != method:
+        return "its method is not the one of its configuration"
+    wrong = [key for key in OF_TASK if key not in task or result.get(key) != task[key]]
+    return f"{', '.join(wrong)} not as its configuration has it" if wrong else ""
+
+
+def _cut_short(path: Path) -> bool:
+    """Whether a safetensors file is not there, or shorter or longer than its own header says; its numbers are not read."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return not {"scores", "labels"} <= set(file.keys())
+    except (OSError, SafetensorError):
+        return True
 
 
 class RunStore:
@@ -116,8 +135,8 @@ class RunStore:
             return None  # not there, or another process is replacing it
         except (OSError, ValueError, RecursionError) as error:
             fault = " ".join(str(error).split())[:160]
-        if not fault and result["error"] is None and not (place / TEST).is_file():
-            fault = f"{TEST} is missing"
+        if not fault and result["error"] is None and _cut_short(place / TEST):
+            fault = f"{TEST} is missing or cut short"
         if fault and place not in self._said:
             self._said.add(place)
             self._log(f"passed over {place}: {fault}; it counts as not there")

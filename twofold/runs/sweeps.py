@@ -127,6 +127,11 @@ def _row(config: RunConfig, out: str, root: str | None, device: str, save_weight
         return RunStore(out).save(failed(config, error, prepare(config, root, device).config_hash))
 
 
+def _stored(config: RunConfig, out: str | Path, root: str | None, device: str) -> dict[str, Any] | None:
+    """A run that was finished, though the process that would have said so is gone."""
+    return RunStore(out).result(prepare(config, root, device).config_hash)
+
+
 def _devices(device: str, jobs: int) -> list[str]:
     """One GPU a process where there are several."""
     if pick_device(device).type == "cuda" and ":" not in device and torch.cuda.device_count() > 1:
@@ -172,9 +177,10 @@ def sweep(
             result = next(finished)
         except TerminatedWorkerError as error:  # a process was killed, by the system or by hand, and takes the pool along
             finished = iter(())
-            result = failed(config, error)
+            result = _stored(config, out, root, device) or failed(config, error)
         except StopIteration:
-            result = failed(config, RuntimeError("not reached: a worker was killed; run the sweep again with fewer --jobs"))
+            reason = RuntimeError("not reached: a worker was killed; run the sweep again with fewer --jobs")
+            result = _stored(config, out, root, device) or failed(config, reason)
         results.append(result)
         verdict = "failed: " + result["error"] if result["error"] else f"AUROC {_percent(result['auroc'])}"
         verdict += " collapsed" if result["collapsed"] else ""

@@ -143,7 +143,7 @@ def pair_table(frame: pd.DataFrame, gaps: pd.DataFrame, method: str) -> pd.DataF
 
     Parameters
     ----------
-    frame : from ``statistics.as_frame``, one ratio.
+    frame : runs, one ratio.
     gaps : its rows of ``gap_closed``.
     method : whose gaps they are.
 
@@ -176,7 +176,6 @@ def gap_lines(gaps: pd.DataFrame, method: str, ax: Axes) -> Axes:
     ----------
     gaps : the rows of ``gap_closed``.
     method : whose gaps they are.
-    ax : drawn on.
     """
     gaps, words = gaps.set_index(PAIR), []
     pairs = by_use(gaps.index)
@@ -210,7 +209,6 @@ def change_dots(rows: pd.DataFrame, whole: str, words: Mapping[str, str], figure
     rows : variants x pairs, AUROC in percent.
     whole : the variant with every part.
     words : variant -> what was taken away, in the order of the axis.
-    figure : drawn on.
     """
     names = [name for name in words if name in rows.index and name != whole]
     axes = figure.subplots(1, len(rows.columns), sharey=True, squeeze=False)[0]
@@ -242,7 +240,7 @@ def lead_table(frame: pd.DataFrame, method: str, control: str) -> pd.DataFrame:
 
     Parameters
     ----------
-    frame : from ``statistics.as_frame``, both methods, several ratios; its column ``anomaly_classes`` says where the
+    frame : runs, both methods, several ratios; its column ``anomaly_classes`` says where the
         anomalies come from.
     method, control : names in its ``method`` column.
 
@@ -272,7 +270,6 @@ def lead_panels(frame: pd.DataFrame, method: str, control: str, figure: Figure) 
     Parameters
     ----------
     frame, method, control : as in ``lead_table``.
-    figure : drawn on.
     """
     pairs = _pairs_of(frame)
     by = [*PAIR, "anomaly_classes", "anomaly_ratio", "method"]
@@ -311,7 +308,7 @@ def warning_table(frame: pd.DataFrame, threshold: float, poor: float = 80.0) -> 
 
     Parameters
     ----------
-    frame : from ``statistics.as_frame``, runs with a ``contrast``.
+    frame : runs, runs with a ``contrast``.
     threshold : a run of lower contrast warns.
     poor : AUROC in percent below which a warning is due.
 
@@ -338,7 +335,6 @@ def warning_dots(frame: pd.DataFrame, method: str, threshold: float, ax: Axes) -
     ----------
     frame, threshold : as in ``warning_table``.
     method : whose runs they are.
-    ax : drawn on.
     """
     for weak, group in frame.groupby(frame["contrast"] < threshold):
         color, words = (GREY, "warned") if weak else (look_of(method).color, "not warned")

@@ -237,7 +237,6 @@ def distance_arrows(table: pd.DataFrame, ax: Axes) -> Axes:
     Parameters
     ----------
     table : from ``distance_table``.
-    ax : drawn on.
     """
     methods, means = list(dict.fromkeys(table["method"])), distance_means(table)
     for i, method in enumerate(methods):

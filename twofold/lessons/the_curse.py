@@ -54,7 +54,6 @@ def setting_scene(scene: Scene, setting: str, ax: Axes, shown: int = 60) -> Axes
     ----------
     scene : not aligned.
     setting : binary, few_shot or unsupervised.
-    ax : drawn on.
     shown : points of each cloud.
     """
     title, n_shots, anomalies_told, heap = SETTINGS[setting]
@@ -118,7 +117,6 @@ def term_paths(frame: pd.DataFrame, ax: Axes) -> Axes:
     Parameters
     ----------
     frame : from ``plane.measure``, of one rule at several strengths.
-    ax : drawn on.
     """
     means = frame.groupby("strength")[list(TERMS)].mean()
     for term, (words, color, line, factor) in TERMS.items():
@@ -134,7 +132,6 @@ def bound_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
     Parameters
     ----------
     frame : from ``plane.measure``, one setting.
-    ax : drawn on.
     """
     means = frame.groupby("rule", sort=False)[list(TERMS)].mean()
     at, bottom = np.arange(len(means)), np.zeros(len(means))
@@ -156,7 +153,6 @@ def rule_curves(frame: pd.DataFrame, value: str, ax: Axes) -> Axes:
     ----------
     frame : from ``plane.measure``.
     value : column to draw.
-    ax : drawn on.
     """
     several = frame.loc[frame["rule"] == "twofold", "n_clusters"].unique()
     for (rule, k), part in frame.groupby(["rule", "n_clusters"], sort=False):

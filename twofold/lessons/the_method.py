@@ -38,7 +38,6 @@ def diagram(boxes: Mapping[str, tuple], arrows: Sequence[tuple[str, str]], ax: A
     ----------
     boxes : heading -> (x, y, what, role): the middle; a function or class, text, or a picture (h, w, 3); a key of ``ROLES``.
     arrows : headings, from and to.
-    ax : drawn on.
     size : of every box.
     """
     width, height = size
@@ -83,7 +82,6 @@ def picture_bars(shares: np.ndarray, pictures: Tensor, labels: np.ndarray, ax: A
     shares : (n,) heights, in [0, 1].
     pictures : uint8 (n, 3, h, w)
     labels : (n,) 0 normal, 1 anomalous.
-    ax : drawn on.
     """
     for i, (share, picture, label) in enumerate(zip(shares, pictures, labels, strict=True)):
         color = COLORS[("normal", "anomalous")[int(label)]]

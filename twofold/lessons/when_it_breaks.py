@@ -133,7 +133,7 @@ def ending(run_: Anatomy) -> str:
 
     Parameters
     ----------
-    run_ : taken apart by ``anatomy.features_before_and_after``.
+    run_ : taken apart by ``look_inside.features_before_and_after``.
 
     Returns
     -------

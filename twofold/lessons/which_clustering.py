@@ -101,7 +101,6 @@ def cluster_map(heap: Heap, found: np.ndarray, ax: Axes, revealed: bool = True) 
     ----------
     heap : from ``target_heap``.
     found : (n,) from ``clusters``.
-    ax : drawn on.
     revealed : whether anomalies get their mark.
     """
     x, y = heap.space[:, 0], heap.space[:, min(1, heap.space.shape[1] - 1)]

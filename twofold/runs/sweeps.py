@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from twofold.compute import cores, pick_device
-from twofold.data import load_pair
+from twofold.data import normal_classes
 from twofold.errors import InputError
 from twofold.networks.cache import EmbeddingCache
 from twofold.runs.config import RunConfig, UnreadError, configure
@@ -29,7 +29,7 @@ SECONDS_PER_FROZEN_RUN = 1.0
 
 
 def expand(fields: dict[str, Any], root: str | None = None) -> list[RunConfig]:
-    """The product of all fields that are lists; ``normal: "all"`` stands for every class both domains share.
+    """The product of all fields that are lists; ``normal: "all"`` stands for every class that may be normal.
 
     Where several methods are listed, a field goes to those that read it; one that none of them reads is refused.
 
@@ -45,7 +45,7 @@ def expand(fields: dict[str, Any], root: str | None = None) -> list[RunConfig]:
         chosen = dict(zip(names, combination, strict=True))
         key = chosen["dataset"], chosen["source"], chosen["target"]
         if chosen["normal"] == "all" and key not in shared:
-            shared[key] = _shared_classes(*key, root)
+            shared[key] = normal_classes(*key, root)
         for normal in shared[key] if chosen["normal"] == "all" else [chosen["normal"]]:
             config, unread = _read_fields({**chosen, "normal": normal}, several=methods > 1)
             dropped |= unread
@@ -67,14 +67,6 @@ def _read_fields(chosen: dict[str, Any], several: bool) -> tuple[RunConfig, dict
             if not several:
                 raise
             unread[error.field] = str(error)
-
-
-def _shared_classes(dataset: str, source: str, target: str, root: str | None) -> list[str]:
-    classes = [domain.classes for domain in load_pair(dataset, source, target, root)]
-    shared = [name for name in classes[0] if name in classes[1]]
-    if not shared:
-        raise InputError(f"wanted classes that {source} and {target} share, got none; name the folders alike")
-    return shared
 
 
 def run_one(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 __all__ = ["PAIRS", "PRESETS", "RECIPE_VERSION", "preset_values"]
 
 RECIPE_VERSION = 3  # raised by every commit that moves a number
+
+# types of paper in PIPED
+PAPERS = ("BDP01_TL", "BRG01_RL", "BTN01_RL", "FLR01_TL", "FVN02_RL", "GLA01_TL")
 
 # choosing defaults, looking, or one confirmation after all choices are made
 PAIRS = {
@@ -16,8 +20,21 @@ PAIRS = {
         ("emoji", "google", "twitter"),
         ("digits", "type", "mnist"),
         ("digits", "mnist", "optdigits"),
+        # the confirmation of the first pooled_gaussian, looked at since
+        ("pacs", "sketch", "photo"),
+        ("emoji", "samsung", "joypixels"),
+        ("digits", "optdigits", "mnist"),
+        ("office_caltech", "webcam", "amazon"),
+        ("office_caltech", "amazon", "webcam"),
+        ("elpv", "mono", "poly"),
+        *(("piped", source, target) for source, target in permutations(PAPERS, 2) if target != "BDP01_TL"),
     ],
-    "confirmation": [("pacs", "sketch", "photo"), ("emoji", "samsung", "joypixels"), ("digits", "optdigits", "mnist")],
+    "confirmation": [
+        ("emoji", "twitter", "samsung"),
+        ("office_caltech", "dslr", "caltech10"),
+        ("elpv", "poly", "mono"),
+        ("piped", "FVN02_RL", "BDP01_TL"),
+    ],
 }
 
 # preset -> what it changes, then what a data set changes in it

@@ -19,7 +19,7 @@ FLOORS = [
     {"networks"},
     {"methods"},
     {"runs"},
-    {"results", "deploy", "doctor"},
+    {"results", "deploy", "doctor", "flags"},
     {"lessons"},
     {"cli"},
 ]

@@ -55,7 +55,13 @@ def test_every_import_of_ours_is_declared():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
     declared = [*project["dependencies"], *(name for more in project["optional-dependencies"].values() for name in more)]
     names = {re.split(r"[\[<>=~]", name)[0].lower().replace("-", "_") for name in declared}
-    called = {"sklearn": "scikit_learn", "PIL": "pillow", "open_clip": "open_clip_torch", "yaml": "pyyaml", "IPython": "ipykernel"}
+    called = {
+        "sklearn": "scikit_learn",
+        "PIL": "pillow",
+        "open_clip": "open_clip_torch",
+        "yaml": "pyyaml",
+        "IPython": "ipykernel",
+    }
     for path in (REPOSITORY / "twofold").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             found = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

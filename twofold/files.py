@@ -49,11 +49,11 @@ def whole(path: str | Path) -> Iterator[Path]:
     path = Path(path).expanduser()
     try:
         place = Path(os.path.realpath(path))
-        special = place.exists() and not place.is_file() and not place.is_dir()
+        special = path.exists() and not path.is_file() and not path.is_dir()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise _refusal(path, error) from error
-    if special:
-        yield place
+    if special:  # by its own name: what it leads to may have none
+        yield path
         return
     aside = place.with_name(f".{uuid.uuid4().hex}{place.suffix}")
     try:

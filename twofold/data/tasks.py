@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,10 +73,12 @@ def _spread(pools: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
 
 
 def _classes_named(names: str, known: Sequence[str], wanted: str) -> list[str]:
-    chosen = names.split("+")
+    chosen = [part.replace(r"\+", "+") for part in re.split(r"(?<!\\)\+", names)]
     for name in chosen:
         if name not in known:
-            raise InputError(f"wanted {wanted} among {', '.join(known)}, got {name!r}; join several with +")
+            raise InputError(
+                f"wanted {wanted} among {', '.join(known)}, got {name!r}; join several with +, and write a + in a name as \\+"
+            )
     return chosen
 
 

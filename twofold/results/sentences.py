@@ -91,7 +91,8 @@ def fit_summary(
     if contrast is not None:
         lines.append(f"contrast {contrast:.2f} (from unlabelled pictures alone)")
         lines += [weak_words(contrast)] if contrast < WEAK_CONTRAST else []
-    lines.append("most anomalous of the target (0 is a usual normal picture):")
+    usual = "" if contrast is None else " (0 is a usual normal picture)"  # of standardised scores alone
+    lines.append(f"most anomalous of the target{usual}:")
     order = np.argsort(-np.asarray(scores), kind="stable")[:shown]
     return "\n".join(lines + [f"  {scores[i]:7.2f}  {ids[i]}" for i in order])
 

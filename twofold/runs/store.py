@@ -6,6 +6,7 @@ import json
 import math
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -108,8 +109,12 @@ class RunStore:
         InputError : the folder, or the nearest one above it, cannot be written.
         """
         nearest = next(path for path in (self.folder.absolute(), *self.folder.absolute().parents) if path.exists())
-        if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
-            raise InputError(f"wanted to write runs to {self.folder}, got no permission in {nearest}; choose another --out")
+        try:
+            tempfile.TemporaryFile(dir=nearest).close()
+        except OSError as error:
+            raise InputError(
+                f"wanted to write runs to {self.folder}, got: {error.strerror} in {nearest}; choose another --out"
+            ) from error
 
     def result(self, config_hash: str) -> dict[str, Any] | None:
         """The finished run of that hash, None where there is none or it failed."""

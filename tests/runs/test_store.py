@@ -1,10 +1,12 @@
 """The store: complete or not there, whatever was done to it; and every picture keeps its name."""
 
 import dataclasses
+import errno
 import json
 import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -227,15 +229,21 @@ def test_a_run_store_that_is_a_file_is_refused(tmp_path):
         RunStore(tmp_path / "file")
 
 
+def refused(**where):
+    """No permission, which whoever runs the tests as root never meets."""
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
 def test_a_store_that_may_only_be_read_is_read(a_store, finished, monkeypatch):
     """Nothing is made, moved or asked of it: a run that is there is handed on, and all are listed."""
     for path in [a_store, *a_store.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # who runs the tests may be root
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
     state = {path: path.stat().st_mtime_ns for path in [a_store, *a_store.rglob("*")]}
     assert len(RunStore(a_store).results()) == 2
     assert run_one(finished["zero_shot"][0].config, a_store) == finished["zero_shot"][1]
-    with pytest.raises(InputError, match=r"wanted to write runs to .*, got no permission in .*; choose another --out"):
+    with pytest.raises(InputError, match=r"wanted to write runs to .*, got: Permission denied in .*; choose another --out"):
         RunStore(a_store).check_writable()
     assert {path: path.stat().st_mtime_ns for path in [a_store, *a_store.rglob("*")]} == state
     for path in [a_store, *a_store.rglob("*")]:
@@ -245,7 +253,7 @@ def test_a_store_that_may_only_be_read_is_read(a_store, finished, monkeypatch):
 def test_a_place_that_cannot_be_written_is_said_before_the_work(tmp_path, monkeypatch):
     from twofold.runs import sweeps
 
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
     monkeypatch.setattr(sweeps, "run", lambda *_: pytest.fail("computed for nothing"))
     root = plant(tmp_path / "data", AS_NAMED, n=8)
     with pytest.raises(InputError, match="wanted to write runs to"):

@@ -95,7 +95,9 @@ def test_a_finished_run_is_not_computed_again(tmp_path, monkeypatch):
 
 def test_a_second_run_encodes_no_picture(tmp_path, monkeypatch):
     caches = []
-    monkeypatch.setattr(sweeps, "EmbeddingCache", lambda: caches.append(run_room.EmbeddingCache()) or caches[-1])
+    monkeypatch.setattr(
+        sweeps, "EmbeddingCache", lambda **options: caches.append(run_room.EmbeddingCache(**options)) or caches[-1]
+    )
     for out in ("a", "b"):
         run_one(configure(**TASK, **TINY), tmp_path / out)
     assert caches[1].encoded == 0

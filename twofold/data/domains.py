@@ -182,7 +182,8 @@ class View:
 
     def subset(self, rows: Sequence[int] | np.ndarray) -> View:
         """The view of some of the rows, by number or by mask."""
-        return View(self._domain, self._indices[np.asarray(rows)])
+        rows = np.asarray(rows)
+        return View(self._domain, self._indices[rows if rows.size else rows.astype(int)])
 
     def images(self, rows: Sequence[int], size_px: int, center_crop: bool = False) -> Tensor:
         """uint8 (len(rows), 3, size_px, size_px)."""

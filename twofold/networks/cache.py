@@ -140,7 +140,6 @@ class EmbeddingCache:
                         keep(pending)
                         found, pending = found | pending, {}
             except BaseException:  # what is done stays done when a picture is broken or a person stops it
-                pool.shutdown(wait=False, cancel_futures=True)
                 with suppress(InputError):
                     keep(pending)
                 raise

@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 import zipfile
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from twofold import InputError, TwoFoldDetector
 from twofold.deploy import saved
+from twofold.methods import base
 
 SPARE_MB = 200  # more than a refusal may ever need; one picture of 4096 px costs several times as much
 
@@ -174,18 +176,9 @@ def hostile_sheets(sheet):
     yield changed("more", value=1)
     for value in (1, 3, "2", 10**30, True):
         yield changed("format", value=value)
-    for value in (
-        "oracle",
-        "in_domain",
-        "twofold",
-        "zero_shot",
-        "target_only",
-        "target_gaussian ",
-        "x" * 10**6,
-        "../pooled_gaussian",
-    ):
+    for value in ("oracle", "in_domain", "twofold", "zero_shot", "target_only", "target_gaussian ", "x" * 10**6, "../x"):
         yield changed("method", value=value)
-    for value in ("paper", "embedded ", "x" * 10**6):
+    for value in ("embedded ", "Embedded", "x" * 10**6):
         yield changed("preset", value=value)
     for value in (4096, 1025, 2000, 10**9, 10**400, 7, 8, 32, 65, 128, -1, 0, "64", 64.5, True, None, [64]):
         yield changed("fields", "encoder_size_px", value=value)
@@ -280,7 +273,8 @@ def hostile_tensors(tensors):
     yield "nothing", {}
 
 
-def test_whatever_is_no_detector_of_networks_that_are_here_is_refused_in_one_line(whole_file, tmp_path):
+def test_whatever_is_no_detector_of_networks_that_are_here_is_refused_in_one_line(whole_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(base, "load_layers", cache(base.load_layers))  # the same networks again and again
     good, tensors, sheet = whole_file
     text, place, tried = json.dumps(sheet), tmp_path / "d", 0
     place.write_bytes(good)

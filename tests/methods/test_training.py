@@ -1,152 +1,308 @@
-"""THE loop: it learns, it repeats bit for bit, it survives tiny domains, and collapse is seen."""
+"""THE loop, by hand-computed steps: who moves when, by how much, on which rows; and nothing drawn is left behind."""
 
-from dataclasses import replace
+import math
+import warnings
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from twofold.methods.training import Inputs, extract, row_stream
-from twofold.runs.config import configure
-from twofold.runs.presets import METHODS
-from twofold.runs.run import prepare, run
-
-TASK = ("digits", "type", "optdigits", "3")
-TINY = {"steps": 4, "batch_size": 8, "reclusterings": 2}
-VARIANTS = [
-    {"method": "twofold", "selection": selection, "negatives": negatives}
-    for selection in ("kmeans", "gmm", "meanshift", "knn", "all", "oracle")
-    for negatives in ("non_dominant", "sparse_tail", "in_batch", "both")
-]
-VARIANTS += [{"method": "twofold", "alignment": alignment} for alignment in ("mmd", "grl", "none")]
-VARIANTS += [{"method": method, "one_class": "msc"} for method in ("source_only", "twofold")]
-VARIANTS += [{"method": "twofold", "center": "batch"}, {"method": "twofold", "train_batch_norm": True}]
-VARIANTS += [{"method": "source_only", "frozen_stages": 0}, {"method": "random_init", "seed": 3}]
+from twofold.errors import InputError
+from twofold.methods.training import Inputs, Recipe, row_stream, seeded, train, unfreeze
 
 
-@pytest.mark.parametrize("fields", [{"method": m} for m in METHODS] + VARIANTS, ids=lambda f: "-".join(map(str, f.values())))
-def test_every_method_and_combination_of_axes_scores_every_test_picture(fields):
-    prepared = prepare(configure(*TASK, **{**TINY, **fields}))
-    result, fitted = run(prepared)
-    n = len(prepared.task.target_test)
-    assert fitted.scores.shape == (n,)
-    assert fitted.features.shape[0] == n
-    assert np.isfinite(fitted.scores).all()
-    if fields.get("method") == "pooled_gaussian":  # standardised: 0 is a usual picture
-        assert result["contrast"] == fitted.contrast > 0
-    else:
-        assert (fitted.scores >= 0).all()
-        assert result["contrast"] is None
-    assert 0 <= result["auroc"] <= 100
-    assert result["error"] is None
-    assert result["oracle"] == ("oracle" in result["method"])
-    if fitted.training is not None:
-        assert len(fitted.training.losses["one_class"]) == TINY["steps"]
+class Rows:
+    """A view of numbers that remembers which rows were asked for."""
+
+    in_memory = True
+
+    def __init__(self, n):
+        self.n, self.asked = n, []
+
+    def __len__(self):
+        return self.n
+
+    def batch(self, rows):
+        self.asked.append(rows)
+        return torch.as_tensor(rows, dtype=torch.float32)[:, None]
 
 
-@pytest.mark.parametrize("method", ["twofold", "cluster_backbone", "zero_shot"])
-def test_the_same_seed_gives_the_same_scores_bit_for_bit(method):
-    first, again, other = (run(prepare(configure(*TASK, method, seed=seed, **TINY)))[1].scores for seed in (0, 0, 1))
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
+class Number(nn.Module):
+    """One number that learns."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = nn.Parameter(torch.tensor(float(value), dtype=torch.float64))
 
 
-def test_training_lowers_the_loss_and_moves_only_the_tail():
-    prepared = prepare(configure(*TASK, "oracle", steps=40))
-    _, fitted = run(prepared)
-    losses = fitted.training.losses
-    total = losses["one_class"] + losses["alignment"]
-    assert total[-5:].mean() < total[:5].mean()
-    assert all(not p.requires_grad for p in fitted.backbone.stem_network.parameters())
+def recipe(steps, **fields):
+    plain = {"batch_size": 2, "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0, "clip_norm": 0.0}
+    return Recipe(steps=steps, **{**plain, **fields})
 
 
-def test_batch_norm_statistics_stay_those_of_pretraining_unless_asked():
-    config = configure(*TASK, "source_only", **TINY)
-    frozen = run(prepare(config))[1].backbone.state_dict()
-    moving = run(prepare(replace(config, train_batch_norm=True)))[1].backbone.state_dict()
-    fresh = run(prepare(replace(config, learning_rate=1e-12)))[1].backbone.state_dict()
-    name = next(name for name in frozen if name.startswith("tail") and name.endswith("running_mean"))
-    assert torch.equal(frozen[name], fresh[name])
-    assert not torch.equal(moving[name], fresh[name])
+def cosine(step, steps, rate=0.1):
+    return rate * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-def test_a_huge_learning_rate_is_called_collapsed():
-    result, _ = run(prepare(configure(*TASK, "source_only", learning_rate=5.0, clip_norm=0.0, steps=20)))
-    assert result["collapsed"] is True
+def test_a_part_has_moved_before_the_step_goes_on_and_only_that_part():
+    """Discriminator and generator in turn: each reads the other as it is now, by an optimiser of its own."""
+    g, d, seen = Number(2), Number(-1), []
+
+    def step(batch):
+        yield "d", {"tell": (g.value * d.value - 1) ** 2}
+        seen.append((g.value.item(), d.value.item()))
+        yield "g", {"fool": (g.value * d.value) ** 2, "stay": g.value**2}
+
+    losses = train(step, {"g": g, "d": d}, Rows(4), None, recipe(5))
+    at_g, at_d, expected = 2.0, -1.0, {"tell": [], "fool": [], "stay": []}
+    for t in range(5):
+        expected["tell"].append((at_g * at_d - 1) ** 2)
+        at_d -= cosine(t, 5) * 2 * (at_g * at_d - 1) * at_g
+        assert seen[t] == pytest.approx((at_g, at_d), rel=1e-12)
+        expected["fool"].append((at_g * at_d) ** 2)
+        expected["stay"].append(at_g**2)
+        at_g -= cosine(t, 5) * (2 * at_g * at_d**2 + 2 * at_g)
+    assert (g.value.item(), d.value.item()) == pytest.approx((at_g, at_d), rel=1e-12)
+    for name, values in expected.items():
+        np.testing.assert_allclose(losses[name], values, rtol=1e-6)
 
 
-def test_a_selection_without_negatives_falls_back_and_is_counted():
-    prepared = prepare(configure(*TASK, "twofold", selection="all", **TINY))
-    result, _ = run(prepared)
-    assert result["steps"] == {"total": 4, "fallback": 4, "skipped": 0}
+def test_what_one_part_lessens_leaves_no_gradient_for_the_other():
+    """The generator's loss reaches the discriminator's number; its next step must not feel it."""
+    g, d = Number(1), Number(1)
+
+    def step(batch):
+        yield "g", {"all": 100 * (g.value + d.value)}
+        yield "d", {"own": d.value}
+
+    train(step, {"g": g, "d": d}, Rows(2), None, recipe(1))
+    assert d.value.item() == pytest.approx(1 - 0.1)
 
 
-def test_batches_larger_than_a_domain_hold_every_row_before_any_repeats():
-    stream = row_stream(5, 12, np.random.default_rng(0))
-    batch = next(stream)
-    assert len(batch) == 12
-    assert np.bincount(batch).max() - np.bincount(batch).min() <= 1
+def test_momentum_is_nesterov_s_and_decays_weights_as_sgd_does():
+    x = Number(3)
+
+    def step(batch):
+        yield "x", {"square": x.value**2}
+
+    train(step, {"x": x}, Rows(2), None, recipe(4, momentum=0.9, weight_decay=0.1))
+    value, velocity = 3.0, None
+    for t in range(4):
+        gradient = 2 * value + 0.1 * value
+        velocity = gradient if velocity is None else 0.9 * velocity + gradient
+        value -= cosine(t, 4) * (gradient + 0.9 * velocity)
+    assert x.value.item() == pytest.approx(value, rel=1e-12)
 
 
-def test_a_batch_larger_than_the_whole_target_trains():
-    result, _ = run(prepare(configure(*TASK, "twofold", steps=2, batch_size=300)))
-    assert result["error"] is None
+def test_the_rate_falls_by_a_cosine_from_the_first_step_to_nothing():
+    x, path = Number(0), []
+
+    def step(batch):
+        path.append(x.value.item())
+        yield "x", {"slope": -x.value}
+
+    train(step, {"x": x}, Rows(2), None, recipe(20))
+    moved = np.diff([*path, x.value.item()])
+    np.testing.assert_allclose(moved, [cosine(t, 20) for t in range(20)], rtol=1e-9)
+    assert moved[0] == pytest.approx(0.1)
+    assert moved[-1] < 0.01 * moved[0]
 
 
-def test_msc_reads_pictures_and_its_score_is_a_neighbour_distance():
-    prepared = prepare(configure(*TASK, "source_only", one_class="msc", **TINY))
-    _, fitted = run(prepared)
-    source = Inputs(prepared.task.source_train, fitted.backbone, None)
-    assert source.batch(np.arange(2)).dtype == torch.uint8
-    bank = extract(fitted.backbone, source, normalize=True)
-    nearest = torch.cdist(fitted.features, bank).topk(2, largest=False).values.mean(dim=1)
-    np.testing.assert_allclose(fitted.scores, nearest.numpy(), atol=1e-3)
+@pytest.mark.parametrize(("clip", "moved"), [(0.0, 50.0), (5.0, 5.0), (80.0, 50.0)])
+def test_a_gradient_is_clipped_by_its_norm_over_the_whole_part(clip, moved):
+    pair = nn.ParameterList([nn.Parameter(torch.zeros((), dtype=torch.float64)) for _ in range(2)])
+
+    def step(batch):
+        yield "pair", {"slope": 30 * pair[0] + 40 * pair[1]}
+
+    train(step, {"pair": pair}, Rows(2), None, recipe(1, learning_rate=1.0, clip_norm=clip))
+    np.testing.assert_allclose([-p.item() for p in pair], np.array([0.6, 0.8]) * moved, rtol=1e-6)
 
 
-def test_a_tested_picture_is_not_its_own_neighbour():
-    config = configure(*TASK, "target_only", transductive=True)
-    _, fitted = run(prepare(config))
-    assert fitted.scores.min() > 0.05  # its own distance of zero would pull the mean of seven down by a seventh
-    task = prepare(config).task
-    own = task.target_test.rows_in(task.target_train)
-    z = torch.nn.functional.normalize(fitted.features, dim=1)
-    bank = z[[int(np.flatnonzero(own == row)[0]) for row in range(len(task.target_train))]]
-    distances = torch.cdist(z, bank)
-    inside = torch.as_tensor(own >= 0)
-    distances[inside, torch.as_tensor(own)[inside]] = torch.inf
-    expected = distances.topk(7, largest=False).values.mean(dim=1)
-    np.testing.assert_allclose(fitted.scores, expected.numpy(), atol=1e-3)
+def test_a_part_that_a_step_leaves_alone_stays_where_it_is_and_its_term_is_not_a_number():
+    x, y = Number(1), Number(1)
+
+    def step(batch):
+        yield "x", {"always": x.value**2}
+        if batch.progress >= 0.5:
+            yield "y", {"late": y.value**2}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a schedule that goes on before its optimiser's first step
+        losses = train(step, {"x": x, "y": y}, Rows(2), None, recipe(4))
+    assert losses["always"].shape == losses["late"].shape == (4,)
+    assert np.isfinite(losses["always"]).all()
+    assert np.isnan(losses["late"]).tolist() == [True, True, False, False]
+    assert losses["late"][2] == 1
 
 
-def test_a_diverged_run_that_selects_again_is_collapsed_and_not_failed():
-    fields = {"learning_rate": 1e3, "clip_norm": 0.0, "normalize_features": False, "steps": 6, "reclusterings": 3}
-    result, _ = run(prepare(configure(*TASK, "cluster_backbone", **fields)))
-    assert result["collapsed"] is True
+def test_a_step_that_moves_nothing_is_a_step():
+    x = Number(1)
+
+    def step(batch):
+        if batch.progress > 0:
+            yield "x", {"square": x.value**2}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert np.isnan(train(step, {"x": x}, Rows(2), None, recipe(2))["square"]).tolist() == [True, False]
 
 
-def test_pictures_beyond_memory_are_decoded_by_workers_with_the_same_result(monkeypatch):
-    config = configure(*TASK, "twofold", frozen_stages=0, **TINY)
-    held = run(prepare(config))[1].scores
+# rows ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "batch"), [(5, 12), (7, 3), (4, 4), (1, 3), (9, 2)])
+def test_every_row_comes_once_before_any_comes_again(n, batch):
+    stream = row_stream(n, batch, np.random.default_rng(0))
+    rows = np.concatenate([next(stream) for _ in range(3 * n)])
+    for turn in range(len(rows) // n):
+        assert sorted(rows[turn * n : (turn + 1) * n]) == list(range(n))
+
+
+def idle(x):
+    def step(batch):
+        yield "x", {"zero": 0 * x.value}
+
+    return step
+
+
+def test_source_rows_come_round_over_the_whole_run_whatever_is_selected_again():
+    source, target = Rows(5), Rows(6)
+    x = Number(0)
+    train(idle(x), {"x": x}, source, target, recipe(10), lambda: np.arange(6), again=3)
+    rows = np.concatenate(source.asked)
+    assert all(sorted(rows[i : i + 5]) == list(range(5)) for i in range(0, 20, 5))
+
+
+@pytest.mark.parametrize(("steps", "again"), [(10, 1), (10, 3), (7, 7), (4, 10)])
+def test_rows_are_asked_for_as_often_as_is_said_and_no_oftener_than_there_are_steps(steps, again):
+    source, target, x = Rows(3), Rows(20), Number(0)
+    answers = []
+
+    def rows():
+        answers.append(len(target.asked))
+        return np.array([len(answers), 10 + len(answers)])
+
+    batches = []
+
+    def step(batch):
+        batches.append(batch)
+        yield "x", {"zero": 0 * x.value}
+
+    train(step, {"x": x}, source, target, recipe(steps), rows, again)
+    assert len(answers) == min(again, steps)
+    asked = [set(rows.tolist()) for rows in target.asked]
+    segments = [part for part in np.array_split(np.arange(steps), again) if len(part)]
+    assert asked == [{i + 1, i + 11} for i, part in enumerate(segments) for _ in part]
+    assert answers == [part[0] for part in segments]  # when the segment before has been trained on, and no sooner
+    assert all(np.array_equal(b.target_rows, b.target[:, 0].numpy()) for b in batches)
+    assert [b.progress for b in batches] == [t / steps for t in range(steps)]
+
+
+def test_without_a_selection_every_target_row_plays_and_without_a_target_none():
+    x, source, target, batches = Number(0), Rows(4), Rows(6), []
+
+    def step(batch):
+        batches.append(batch)
+        yield "x", {"zero": 0 * x.value}
+
+    train(step, {"x": x}, source, target, recipe(3))
+    assert sorted(np.concatenate(target.asked)) == list(range(6))
+    train(step, {"x": x}, source, None, recipe(1))
+    assert batches[-1].target is batches[-1].target_rows is None
+
+
+def test_batches_follow_the_seed_alone():
+    def asked(seed, noise):
+        torch.manual_seed(noise)
+        np.random.seed(noise)  # noqa: NPY002
+        x, source, target = Number(0), Rows(9), Rows(8)
+        train(idle(x), {"x": x}, source, target, recipe(6), seed=seed)
+        return np.concatenate([*source.asked, *target.asked])
+
+    assert np.array_equal(asked(3, 0), asked(3, 1))
+    assert not np.array_equal(asked(3, 0), asked(4, 0))
+
+
+def test_an_error_of_the_input_comes_through_as_it_is():
+    class Broken(Rows):
+        def batch(self, rows):
+            raise InputError("wanted a readable picture, got none")
+
+    x = Number(0)
+    with pytest.raises(InputError, match="wanted a readable picture, got none"):
+        train(idle(x), {"x": x}, Broken(4), None, recipe(2))
+
+
+# what is drawn and what may move ------------------------------------------------------------------------------------
+
+
+def test_random_numbers_follow_the_seed_inside_and_are_as_before_afterwards():
+    drawn = []
+    for noise in (1, 2):
+        torch.manual_seed(noise)
+        before = torch.get_rng_state()
+        with seeded(5, torch.device("cpu")):
+            drawn.append(torch.rand(3))
+        assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(*drawn)
+
+
+def test_random_numbers_are_as_before_where_what_they_were_for_fails():
+    def fail():
+        with seeded(5, torch.device("cpu")):
+            torch.rand(1)
+            raise ZeroDivisionError
+
+    before = torch.get_rng_state()
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_fitting_leaves_the_random_numbers_of_the_caller_alone(toy, name):
+    method = toy.build(name)
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    toy.fit(method)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_what_may_learn_is_all_but_batch_norm_unless_that_is_asked_for():
+    part = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Linear(4, 2)).requires_grad_(False).eval()
+    for learns in (False, True):
+        unfreeze(part, recipe(1, train_batch_norm=learns))
+        assert part[1].training == learns
+        assert [p.requires_grad for p in part[1].parameters()] == [learns, learns]
+        assert all(p.requires_grad for i in (0, 2) for p in part[i].parameters())
+        optimizer = recipe(1).optimizer(part)
+        assert sum(len(group["params"]) for group in optimizer.param_groups) == (6 if learns else 4)
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [({"steps": 0}, "steps"), ({"batch_size": 1}, "batch_size"), ({"learning_rate": 0.0}, "learning_rate"), ({"lr": 1}, "lr")],
+)
+def test_a_recipe_refuses_what_cannot_be(fields, wrong):
+    with pytest.raises(ValueError, match=wrong):
+        Recipe(**fields)
+
+
+# inputs -------------------------------------------------------------------------------------------------------------
+
+
+def test_inputs_are_stem_features_where_a_stem_is_frozen_and_pictures_where_none_is(toy, monkeypatch):
+    tuned, whole = toy.build("source_only"), toy.build("source_only", frozen_stages=0)
+    stem = Inputs(toy.source, tuned.backbone, toy.cache)
+    rows = np.array([3, 1])
+    torch.testing.assert_close(stem.batch(rows), tuned.backbone.stem(toy.source.images(rows, 32)), rtol=0, atol=1e-4)
+    for backbone, cache in ((tuned.backbone, None), (whole.backbone, toy.cache)):
+        pictures = Inputs(toy.source, backbone, cache)
+        assert pictures.in_memory
+        assert torch.equal(pictures.batch(rows), toy.source.images(rows, 32))
+        assert pictures.batch(rows).dtype == torch.uint8
     monkeypatch.setattr("twofold.methods.training.IN_MEMORY_BYTES", 0)
-    assert np.array_equal(run(prepare(config))[1].scores, held)
-
-
-def test_a_broken_picture_met_by_a_worker_is_one_clear_line(tmp_path, monkeypatch):
-    from PIL import Image
-
-    from twofold.errors import InputError
-
-    for domain in ("day", "night"):
-        for i in range(12):
-            path = tmp_path / domain / ("cup" if i < 6 else "pen") / f"{i}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.effect_noise((24, 24), 50).save(path)
-    path = tmp_path / "night" / "pen" / "7.png"
-    path.write_bytes(path.read_bytes()[:60])
-    monkeypatch.setattr("twofold.methods.training.IN_MEMORY_BYTES", 0)
-    config = configure("folder", "day", "night", "cup", "source_only", frozen_stages=0, backbone_size_px=32, **TINY)
-    seeded = (prepare(replace(config, seed=seed), root=str(tmp_path)) for seed in range(20))
-    tested = next(p for p in seeded if "pen/7" in p.task.target_test_ids)
-    with pytest.raises(InputError, match="wanted a readable picture") as caught:
-        run(tested)
-    assert "Traceback" not in str(caught.value)
+    far = Inputs(toy.source, whole.backbone, None)
+    assert not far.in_memory
+    assert torch.equal(far.batch(rows), toy.source.images(rows, 32))

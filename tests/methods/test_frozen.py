@@ -1,0 +1,136 @@
+"""The controls that train nothing, against distances by hand; the same eyes for all; the pooled Gaussian as a method."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.preprocessing import normalize
+from torch.nn import functional
+
+from twofold.data.domains import ArrayPictures, Domain, View
+from twofold.parts.gaussians import fit_pooled
+
+LAYERS = ["encoder_hidden", "encoder_last", "backbone_hidden", "backbone_last"]
+
+
+def unit(method, view):
+    return functional.normalize(method.embed(view).double(), dim=1)
+
+
+def distances(z, memory, k, skip=False):
+    """Mean distance to the k nearest rows, by sorting; ``skip`` leaves the row itself out."""
+    found = torch.cdist(z, memory, compute_mode="donot_use_mm_for_euclid_dist")
+    if skip:
+        found.fill_diagonal_(torch.inf)
+    return found.sort(dim=1).values[:, :k].mean(dim=1).numpy()
+
+
+@pytest.mark.parametrize("features", ["encoder", "backbone"])
+def test_source_mean_is_the_squared_distance_to_the_mean_of_the_source(toy, features):
+    method = toy.fitted("zero_shot", features=features)
+    expected = ((unit(method, toy.test) - unit(method, toy.source).mean(dim=0)) ** 2).sum(dim=1)
+    np.testing.assert_allclose(toy.scores(method), expected.numpy(), rtol=1e-3)
+    bare = toy.fitted("zero_shot", features=features, normalize_features=False)
+    expected = ((bare.embed(toy.test) - bare.embed(toy.source).mean(dim=0)) ** 2).sum(dim=1)
+    np.testing.assert_allclose(toy.scores(bare), expected.numpy(), rtol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "k"), [("source_knn", 2), ("target_only", 7)])
+def test_neighbours_are_those_of_the_memory_and_never_the_picture_itself(toy, name, k):
+    method = toy.fitted(name)
+    memory = toy.source if name == "source_knn" else toy.target
+    np.testing.assert_allclose(toy.scores(method), distances(unit(method, toy.test), unit(method, memory), k), rtol=1e-5)
+    z = unit(method, memory)
+    np.testing.assert_allclose(toy.scores(method, memory), distances(z, z, k, skip=True), rtol=1e-5)
+
+
+@pytest.mark.parametrize("features", LAYERS)
+def test_any_single_layer_can_be_looked_at(toy, features):
+    """Each is one of the four spaces of the pooled Gaussian, bit for bit."""
+    method, pooled = toy.fitted("target_only", features=features), toy.fitted("pooled_gaussian")
+    place = LAYERS.index(features)
+    mine = functional.normalize(method.spaces(method.embed(toy.test))[0], dim=1)
+    assert torch.equal(mine, pooled.spaces(pooled.embed(toy.test))[place])
+    assert len(method.spaces(method.embed(toy.test))) == 1
+    assert method.scales.tolist() == [[0.0, 1.0]]
+
+
+@pytest.mark.parametrize("name", ["source_knn", "target_only"])
+def test_all_layers_are_fused_as_the_pooled_gaussian_fuses_them(toy, name):
+    method = toy.fitted(name, features="layers")
+    memory = toy.source if name == "source_knn" else toy.target
+    parts = []
+    for z, kept in zip(method.spaces(method.embed(toy.test)), method.spaces(method.embed(memory)), strict=True):
+        z, kept = functional.normalize(z, dim=1), functional.normalize(kept, dim=1)
+        low, middle, high = np.quantile(distances(kept, kept, method.k, skip=True), [0.25, 0.5, 0.75])
+        parts.append((distances(z, kept, method.k) - middle) / (high - low))
+    assert len(parts) == 4
+    np.testing.assert_allclose(toy.scores(method), np.mean(parts, axis=0), rtol=1e-4, atol=1e-6)
+
+
+def test_a_control_s_eyes_are_the_pooled_gaussian_s(toy):
+    control, pooled = toy.fitted("target_only", features="layers"), toy.fitted("pooled_gaussian")
+    assert torch.equal(control.embed(toy.test), pooled.embed(toy.test))
+    assert control.settings.networks == pooled.settings.networks
+
+
+def test_two_spaces_where_all_pictures_are_alike_divide_by_no_zero(toy):
+    same = ArrayPictures(np.full((20, 32, 32, 3), 128, np.uint8))
+    grey = Domain("toy", "grey", same, ["x"] * 20, [str(i) for i in range(20)])
+    view = View(grey, np.arange(20))
+    for name, fields in (("target_only", {"features": "layers"}), ("pooled_gaussian", {}), ("zero_shot", {})):
+        method = toy.build(name, **fields).fit(view, view)
+        assert np.isfinite(method.anomaly_score(toy.test)).all()
+
+
+# the pooled Gaussian --------------------------------------------------------------------------------------------------
+
+
+def spaces(method, view):
+    return [space.numpy() for space in method.embed(view).double().split(method._widths, dim=1)]
+
+
+@pytest.mark.parametrize("name", ["pooled_gaussian", "target_gaussian"])
+def test_the_method_scores_as_the_parts_say(toy, name):
+    """Distances by triangular solving, where the method multiplies by a solved map: an independent way to the score."""
+    method = toy.fitted(name)
+    weight = {"pooled_gaussian": None, "target_gaussian": 0.0}[name]
+    fitted = fit_pooled(spaces(method, toy.source), spaces(method, toy.target), method.settings.kept_share, weight)
+    parts = zip(fitted.gaussians, fitted.scales, spaces(method, toy.test), strict=True)
+    expected = np.mean([(g.distance(normalize(z)) - middle) / width for g, (middle, width), z in parts], axis=0)
+    np.testing.assert_allclose(toy.scores(method), expected, rtol=1e-7, atol=1e-7)
+    assert np.array_equal(method.selected_, fitted.kept)
+    assert method.notes_["contrast"] == fitted.contrast
+    assert [method.notes_[f"source_weight_{i}"] for i in range(4)] == fitted.source_weights
+
+
+def test_the_source_left_out_moves_nothing(toy):
+    other = toy.build("target_gaussian").fit(toy.test, toy.target)
+    assert np.array_equal(toy.scores(other), toy.scores(toy.fitted("target_gaussian")))
+
+
+def test_a_picture_of_the_target_has_its_held_out_score_and_copies_their_mean(toy):
+    method = toy.build("pooled_gaussian")
+    rows = np.r_[0:36, 5]  # one picture twice
+    target = toy.target.subset(rows)
+    method.fit(toy.source, target)
+    fitted = fit_pooled(spaces(method, toy.source), spaces(method, target), method.settings.kept_share, None)
+    expected = fitted.train_scores.copy()
+    expected[[5, 36]] = fitted.train_scores[[5, 36]].mean()
+    np.testing.assert_allclose(method.anomaly_score(target), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("selection", "kept"), [("all", np.ones(36, bool)), ("oracle", None)])
+def test_what_is_kept_follows_the_selection(toy, selection, kept):
+    method = toy.fitted("pooled_gaussian", selection=selection)
+    assert np.array_equal(method.selected_, toy.labels == 0 if kept is None else kept)
+
+
+def test_a_copy_of_a_picture_scores_as_its_original_however_narrow_the_gaussian(toy):
+    """A camera that never moves: single precision would tell a copy in another batch from its original."""
+    rng = np.random.default_rng(0)
+    still = np.clip(128 + rng.integers(-1, 2, (40, 32, 32, 3)), 0, 255).astype(np.uint8)
+    domain = Domain("toy", "still", ArrayPictures(still), ["x"] * 40, [str(i) for i in range(40)])
+    method = toy.build("pooled_gaussian").fit(View(domain, np.arange(20)), View(domain, np.arange(10, 35)))
+    once, twice = method.anomaly_score(View(domain, [38])), method.anomaly_score(View(domain, [38, 39, 38]))
+    assert twice[0] == twice[2]
+    assert once[0] == pytest.approx(twice[0], rel=1e-6)

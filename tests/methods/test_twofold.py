@@ -1,0 +1,178 @@
+"""The paper's method and its ladder: every combination of axes, what is drawn where, what is counted."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from twofold.methods import METHODS
+from twofold.methods.training import Batch
+from twofold.methods.twofold import TwoFold
+from twofold.parts.alignment import contrastive_loss, mmd_loss
+from twofold.parts.one_class import dsvdd_loss
+from twofold.parts.selection import Selection, select
+from twofold.runs.config import configure
+
+LADDER = [name for name, (cls, _) in METHODS.items() if cls is TwoFold]
+SELECTIONS = ("kmeans", "gmm", "meanshift", "knn", "all", "oracle")
+NEGATIVES = ("non_dominant", "sparse_tail", "in_batch", "both")
+
+
+@pytest.mark.parametrize("alignment", ["contrastive", "mmd", "grl"])
+@pytest.mark.parametrize(("selection", "negatives"), [*itertools.product(SELECTIONS, NEGATIVES)])
+def test_every_combination_of_axes_trains_and_scores(toy, selection, negatives, alignment):
+    method = toy.fit(toy.build("twofold", selection=selection, negatives=negatives, alignment=alignment, steps=2))
+    scores = toy.scores(method)
+    assert np.isfinite(scores).all()
+    assert (scores >= 0).all()
+    assert method.losses_.keys() == {"one_class", "alignment"}
+    assert method.notes_.keys() == {"fallback_steps", "skipped_steps"}
+    chosen = method.selection_
+    assert not (chosen.positive & chosen.negative).any()
+    assert np.array_equal(method.selected_, chosen.positive)
+    if selection == "oracle":
+        assert not toy.labels[method.selected_].any()
+
+
+@pytest.mark.parametrize(("method", "trains", "aligns"), [("source_only", True, False), ("twofold", True, True),
+    ("align_all", True, True), ("in_domain", True, False), ("oracle", True, True)])  # fmt: skip
+def test_a_method_trains_and_aligns_as_it_says(method, trains, aligns):
+    config = configure("digits", "type", "optdigits", "3", method)
+    assert (config.trains, config.settings.aligns) == (trains, aligns)
+
+
+def test_training_lowers_the_loss(toy):
+    losses = toy.fit(toy.build("source_only", steps=30, batch_size=24)).losses_["one_class"]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_the_centre_is_the_source_s_mean_before_training_and_the_score_the_distance_to_it(toy):
+    method = toy.build("source_only")
+    before = method.embed(toy.source)
+    toy.fit(method)
+    torch.testing.assert_close(method.center, before.mean(dim=0), rtol=0, atol=1e-6)
+    expected = ((method.embed(toy.test) - method.center) ** 2).sum(dim=1)
+    np.testing.assert_allclose(toy.scores(method), expected.numpy(), rtol=1e-6)
+    torch.testing.assert_close(method.embed(toy.test).norm(dim=1), torch.ones(len(toy.test)))
+
+
+def test_the_first_step_s_terms_are_the_formulas_of_its_batch(toy):
+    """Eq. 10 by hand: one step on known rows, its two terms with their weights."""
+    method = toy.fit(toy.build("twofold", steps=1))
+    method.selection_ = Selection(np.arange(36) % 3 > 0, np.arange(36) % 3 == 0)
+    x = method.inputs(toy.source).batch(np.arange(8)), method.inputs(toy.target).batch(np.arange(8))
+    rows = np.arange(8)
+    with torch.no_grad():
+        name, terms = next(method._step(None, Batch(*x, rows, 0.0)))
+        z = [functional.normalize(method.backbone(part), dim=1) for part in x]
+    assert name == "tail"
+    positive, negative = (
+        z[1][torch.as_tensor(mask[rows])] for mask in (method.selection_.positive, method.selection_.negative)
+    )
+    torch.testing.assert_close(terms["one_class"], dsvdd_loss(z[0], method.center), rtol=1e-4, atol=1e-6)
+    expected = method.settings.lambda_alignment * contrastive_loss(z[0], positive, negative, method.settings.temperature)
+    torch.testing.assert_close(terms["alignment"], expected, rtol=1e-4, atol=1e-6)
+
+
+def step_of(method, toy, positive, negative, rows):
+    """The alignment term of one step under a selection."""
+    method.selection_ = Selection(np.isin(np.arange(36), positive), np.isin(np.arange(36), negative))
+    method.notes_ = {"fallback_steps": 0, "skipped_steps": 0}
+    x = method.inputs(toy.source).batch(np.arange(6)), method.inputs(toy.target).batch(rows)
+    with torch.no_grad():
+        _, terms = next(method._step(None, Batch(*x, rows, 0.0)))
+    return terms["alignment"], method.notes_
+
+
+def test_a_batch_without_negatives_falls_back_to_in_batch_ones_and_is_counted(toy):
+    method, rows = toy.fit(toy.build("twofold", steps=1)), np.arange(6)
+    found, notes = step_of(method, toy, range(6), [20], rows)
+    assert notes == {"fallback_steps": 1, "skipped_steps": 0}
+    method.settings = configure("folder", "a", "b", "c", "twofold", negatives="in_batch").settings
+    expected, notes = step_of(method, toy, range(6), [20], rows)
+    assert notes == {"fallback_steps": 0, "skipped_steps": 0}
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(("alignment", "positives"), [("contrastive", 0), ("mmd", 1), ("grl", 0)])
+def test_a_batch_without_enough_positives_aligns_nothing_and_is_counted(toy, alignment, positives):
+    method = toy.fit(toy.build("twofold", alignment=alignment, steps=1))
+    found, notes = step_of(method, toy, range(positives), range(positives, 6), np.arange(6))
+    assert found == 0
+    assert notes == {"fallback_steps": 0, "skipped_steps": 1}
+
+
+def test_a_selection_without_negatives_falls_back_in_every_step(toy):
+    method = toy.fit(toy.build("twofold", selection="all", steps=3))
+    assert method.notes_ == {"fallback_steps": 3, "skipped_steps": 0}
+
+
+def test_mmd_aligns_positives_alone(toy):
+    method, rows = toy.fit(toy.build("align_all", alignment="mmd", steps=1)), np.arange(6)
+    found, _ = step_of(method, toy, range(4), [], rows)
+    with torch.no_grad():
+        z = [functional.normalize(method.backbone(method.inputs(v).batch(rows)), dim=1) for v in (toy.source, toy.target)]
+    expected = method.settings.lambda_alignment * mmd_loss(z[0], z[1][:4])
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_the_selection_is_that_of_the_frozen_encoder_s_space(toy):
+    method = toy.fit(toy.build("twofold", steps=1))
+    control = toy.build("target_only")
+    z = control.embed(toy.target).numpy()
+    expected = select(z, "kmeans", "non_dominant", n_clusters=2, whiten_dims=method.settings.whiten_dims, seed=0)
+    assert np.array_equal(method.selected_, expected.positive)
+
+
+def test_the_backbone_s_own_space_is_selected_in_again_as_it_changes(toy, monkeypatch):
+    seen, real = [], TwoFold._select
+
+    def watched(self, choose):
+        seen.append(self.look(self.inputs(toy.target), self.backbone).numpy())
+        return real(self, choose)
+
+    monkeypatch.setattr(TwoFold, "_select", watched)
+    toy.fit(toy.build("cluster_backbone", steps=6, reclusterings=3, learning_rate=0.05))
+    assert len(seen) == 3
+    assert not np.array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[1], seen[2])
+
+
+def test_in_domain_is_source_only_on_the_target_s_true_normals(toy):
+    """What the shift costs: the same recipe where the target's normals stand in for the source."""
+    oracle, other = toy.fitted("in_domain"), toy.build("source_only")
+    other.fit(toy.target.subset(np.flatnonzero(toy.labels == 0)), toy.source)
+    assert np.array_equal(toy.scores(oracle), toy.scores(other))
+
+
+def test_the_oracle_sees_labels_and_the_paper_s_method_with_the_same_selection_is_the_same(toy):
+    assert np.array_equal(toy.fitted("oracle").selected_, toy.labels == 0)
+
+
+def test_a_centre_of_the_batch_moves_weights_and_not_the_centre_of_the_score(toy):
+    fixed, batch = toy.fitted("source_only"), toy.fitted("source_only", center="batch")
+    assert torch.equal(fixed.center, batch.center)
+    assert not np.array_equal(toy.scores(fixed), toy.scores(batch))
+
+
+def test_source_only_never_looks_at_the_target(toy):
+    other = toy.build("source_only").fit(toy.source, toy.test)
+    assert np.array_equal(toy.scores(other), toy.scores(toy.fitted("source_only")))
+
+
+def test_msc_is_told_by_neighbours_among_the_source(toy):
+    method = toy.fitted("source_only", one_class="msc")
+    assert np.array_equal(method.seen_, toy.source.contents)
+    z = [functional.normalize(method.embed(view), dim=1) for view in (toy.test, toy.source)]
+    nearest = torch.cdist(*z).topk(2, largest=False).values.mean(dim=1)
+    np.testing.assert_allclose(toy.scores(method), nearest.numpy(), atol=1e-3)
+    itself = torch.cdist(z[1], z[1]).fill_diagonal_(torch.inf).topk(2, largest=False).values.mean(dim=1)
+    np.testing.assert_allclose(toy.scores(method, toy.source), itself.numpy(), atol=1e-3)
+
+
+def test_a_discriminator_is_kept_with_what_was_learned(toy):
+    state = toy.fitted("twofold", alignment="grl").state()
+    assert any(key.startswith("discriminator.") for key in state)
+    assert not any(key.startswith("discriminator.") for key in toy.fitted("twofold").state())

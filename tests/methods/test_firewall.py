@@ -12,7 +12,6 @@ from PIL import Image
 
 import twofold
 from twofold.data.domains import View
-from twofold.deploy.detector import TwoFoldDetector
 from twofold.errors import InputError
 from twofold.methods import METHODS
 from twofold.runs.config import UnreadError, configure
@@ -171,6 +170,8 @@ def lay(root, view, names):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_practitioner_s_detector_looks_at_no_name_of_a_folder(toy, tmp_path, method):
+    from twofold.deploy.detector import TwoFoldDetector
+
     config = toy.config(method)
     if config.told:
         with pytest.raises(InputError, match="told no answers"):

@@ -37,6 +37,7 @@ lab: .venv/.installed  ## open JupyterLab in notebooks/
 
 benchmark: .venv/.installed  ## what loop, second runs, jobs and the pooled Gaussian cost, as ratios
 	$(BIN)/python tests/benchmarks/loop.py
+	$(BIN)/python tests/benchmarks/embedding.py
 	$(BIN)/python tests/benchmarks/pooled.py
 
 clean:  ## remove the environment, the runs and untracked figures

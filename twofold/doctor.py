@@ -7,8 +7,7 @@ from importlib.metadata import version
 
 import pandas as pd
 
-from twofold.data import DATASETS, load_domain
-from twofold.data.public import FOLDER_DATASETS, check, find_root
+from twofold.data import COUNTED, DATASETS, check, load_domain, where
 from twofold.errors import InputError
 
 __all__ = ["check_data", "doctor", "list_data"]
@@ -21,13 +20,7 @@ def list_data() -> str:
     lines = []
     for name, domains in DATASETS.items():
         try:
-            if name in FOLDER_DATASETS:
-                here = f"found in {find_root(name)}"
-            elif name == "folder":
-                here = "any <root>/<domain>/<class>/*; pass --root"
-            else:
-                here = "comes with pip"
-                load_domain(name, domains[0])
+            here = where(name)
         except InputError:
             here = f"not found; 'twofold data check {name}' says what to do"
         lines.append(f"{name:12} {' '.join(domains) or '-'}\n{'':12} {here}")
@@ -48,7 +41,7 @@ def check_data(name: str, root: str | None = None) -> tuple[str, bool]:
     """
     if name not in DATASETS:
         raise InputError(f"wanted a data set, got {name!r}; choose one of: {', '.join(DATASETS)}")
-    if name in FOLDER_DATASETS:
+    if name in COUNTED:
         report = check(name, root)
         return "\n".join(report.lines()), report.ok
     if name == "folder":

@@ -7,35 +7,32 @@ import shutil
 import statistics
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from twofold.methods.detectors import single_thread
-from twofold.methods.training import Inputs, row_stream, train
-from twofold.networks.backbones import load_backbone
+from twofold.compute import single_thread
+from twofold.methods.training import row_stream
 from twofold.networks.cache import EmbeddingCache
 from twofold.parts.alignment import contrastive_loss
 from twofold.parts.one_class import dsvdd_loss
-from twofold.parts.selection import select
 from twofold.runs.config import configure
-from twofold.runs.run import prepare, run
+from twofold.runs.run import build, prepare, run
 from twofold.runs.sweeps import expand, sweep
 
 TASK = {"dataset": "digits", "source": "type", "target": "optdigits"}
 ROUNDS = 5
 
 
-def bare_seconds(backbone, batches, config, loss) -> float:
+def bare_seconds(backbone, batches, recipe, loss) -> float:
     """Seconds of forward, backward and step on ready batches."""
     optimizer = torch.optim.SGD(
         [p for p in backbone.tail.parameters() if p.requires_grad],
         lr=1e-9,
-        momentum=config.momentum,
+        momentum=recipe.momentum,
         nesterov=True,
-        weight_decay=config.weight_decay,
+        weight_decay=recipe.weight_decay,
     )
     start = time.process_time()
     for batch in batches:
@@ -49,30 +46,26 @@ def loop_over_bare(cache: EmbeddingCache) -> tuple[float, float]:
     """Median over rounds of the loop's seconds over the bare ones: with a trivial loss, and with the run's own losses."""
     config = configure(**TASK, normal="3", method="oracle")
     prepared = prepare(config)
-    task = prepared.task
-    labels = task.target_train_labels
-    choose = partial(select, np.zeros((len(labels), 1)), "oracle", "non_dominant", oracle_labels=labels)
+    task, recipe, settings = prepared.task, config.recipe, config.settings
     ratios = []
     for _ in range(ROUNDS):
-        weights = prepared.weights["backbone"]
-        backbone = load_backbone(config.backbone, weights, config.backbone_size_px, config.frozen_stages)
-        source, target = (Inputs(view, backbone, cache) for view in (task.source_train, task.target_train))
-        rng, n = np.random.default_rng(0), config.batch_size
-        streams = [row_stream(len(inputs), n, rng) for inputs in (source, target)]
-        rows = [[next(stream) for stream in streams] for _ in range(config.steps)]
-        batches = [torch.cat([source.batch(s), target.batch(t)]) for s, t in rows]
+        method = build(config, prepared.device, cache)
+        inputs = [method.inputs(view) for view in (task.source_train, task.target_train)]
+        rng, n = np.random.default_rng(0), recipe.batch_size
+        streams = [row_stream(len(rows), n, rng) for rows in inputs]
+        batches = [torch.cat([x.batch(next(s)) for x, s in zip(inputs, streams, strict=True)]) for _ in range(recipe.steps)]
         batches = [batch.to(memory_format=torch.channels_last) for batch in batches]
         start = time.process_time()
-        center = train(backbone, source, target, config, choose).center
+        method.fit(task.source_train, task.target_train, task.target_train_labels)
         looped = time.process_time() - start
 
-        def losses(features, center=center, n=n):
+        def losses(features, center=method.center, n=n):
             z = torch.nn.functional.normalize(features, dim=1)
-            align = contrastive_loss(z[:n], z[n:-3], z[-3:], config.temperature)  # about a tenth of a batch is repelled
-            return dsvdd_loss(z[:n], center) + config.lambda_alignment * align
+            align = contrastive_loss(z[:n], z[n:-3], z[-3:], settings.temperature)  # about a tenth of a batch is repelled
+            return dsvdd_loss(z[:n], center) + settings.lambda_alignment * align
 
         trivial, same = (
-            bare_seconds(backbone, batches, config, loss) for loss in (lambda features: features.square().mean(), losses)
+            bare_seconds(method.backbone, batches, recipe, loss) for loss in (lambda features: features.square().mean(), losses)
         )
         ratios.append((looped / trivial, looped / same))
     return tuple(statistics.median(column) for column in zip(*ratios, strict=True))

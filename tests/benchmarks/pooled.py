@@ -9,21 +9,23 @@ import numpy as np
 import torch
 
 from twofold.compute import single_thread
+from twofold.methods.base import Networks
+from twofold.methods.pooled_gaussian import PooledGaussian
 from twofold.networks.backbones import load_layers
 from twofold.networks.weights import resolve_weights
 from twofold.parts.gaussians import fit_pooled
-from twofold.runs.presets import EMBEDDED
 
 BATCH = 64
 
 
 def cost(n: int, size_px: int, n_source: int = 200) -> float:
     """Processor seconds of embedding and fitting over those of embedding alone: n target pictures, none cached."""
+    networks, settings = Networks(), PooledGaussian.Settings()
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (n_source + n, 3, size_px, size_px), np.uint8))
     spaces, seconds = [], 0.0
     with single_thread():
         for role in ("encoder", "backbone"):
-            name = EMBEDDED[role]
+            name = getattr(networks, role)
             extractor, widths = load_layers(name, resolve_weights(name), size_px)
             extractor(images[:BATCH])  # the first call pays for what is set up once
             start = time.process_time()
@@ -31,7 +33,8 @@ def cost(n: int, size_px: int, n_source: int = 200) -> float:
             seconds += time.process_time() - start
             spaces += np.split(features.numpy(), np.cumsum(widths)[:-1], axis=1)
         start = time.process_time()
-        fit_pooled([space[:n_source] for space in spaces], [space[n_source:] for space in spaces])
+        parts = [space[:n_source] for space in spaces], [space[n_source:] for space in spaces]
+        fit_pooled(*parts, settings.kept_share, settings.source_weight)
         fitting = time.process_time() - start
     return (seconds + fitting) / seconds
 

@@ -74,7 +74,7 @@ COMMANDS = {
         {
             "normals": {"metavar": "NORMALS", "help": "folder of normal pictures"},
             "unlabelled": {"metavar": "UNLABELLED", "help": "folder of 20 pictures or more, most of them normal"},
-            "--out": {"default": "detector.safetensors", "help": "the detector (default: detector.safetensors)"},
+            "--out": {"default": "detector.twofold", "help": "the detector (default: detector.twofold)"},
             "--scores": {"help": "CSV of the unlabelled pictures' own scores"},
             "--method": {"default": "pooled_gaussian", "help": "any that reads no label (default: pooled_gaussian)"},
             "--preset": {"default": "embedded", "help": "embedded, paper (default: embedded)"},

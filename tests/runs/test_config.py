@@ -329,7 +329,9 @@ def test_what_cannot_be_met_is_refused_with_what_to_do(overrides, message):
 
 
 @pytest.mark.parametrize("field", sorted(FIELDS.keys() - {"method", "preset"}))
-@pytest.mark.parametrize("junk", [object(), [], {}, b"x", math.nan, -(10**30), 1e400, "\0", ()], ids=lambda junk: repr(junk).split(" at ")[0])
+@pytest.mark.parametrize(
+    "junk", [object(), [], {}, b"x", math.nan, -(10**30), 1e400, "\0", ()], ids=lambda junk: repr(junk).split(" at ")[0]
+)
 def test_junk_in_any_field_is_one_line_or_a_configuration(field, junk):
     _, error = refusal(configure, **{**TASK, field: junk})
     assert "\n" not in str(error)

@@ -103,6 +103,14 @@ def test_the_method_scores_as_the_parts_say(toy, name):
     assert [method.notes_[f"source_weight_{i}"] for i in range(4)] == fitted.source_weights
 
 
+def test_what_is_kept_of_each_gaussian_has_its_shape(toy):
+    method = toy.fitted("pooled_gaussian")
+    for i, width in enumerate(method._widths):
+        assert getattr(method, f"mean_{i}").shape == (width,)
+        assert getattr(method, f"map_{i}").shape[1] == width
+        assert getattr(method, f"sphere_{i}").shape == ()
+
+
 def test_the_source_left_out_moves_nothing(toy):
     other = toy.build("target_gaussian").fit(toy.test, toy.target)
     assert np.array_equal(toy.scores(other), toy.scores(toy.fitted("target_gaussian")))

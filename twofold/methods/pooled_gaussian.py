@@ -89,7 +89,7 @@ class PooledGaussian(FrozenMethod):
         fitted = fit_pooled(*spaces, self.settings.kept_share, self.settings.source_weight, kept)
         for i, gaussian in enumerate(fitted.gaussians):
             for name, value in (("mean", gaussian.mean), ("map", gaussian.map), ("sphere", np.float64(gaussian.sphere))):
-                value = np.ascontiguousarray(value)  # laid out as it is restored: the order of a sum is part of its last bit
+                value = np.array(value, order="C")  # laid out as it is restored: the order of a sum is part of its last bit
                 self.register_buffer(f"{name}_{i}", torch.tensor(value, device=self.device))
         self.register_buffer("scales", torch.tensor(fitted.scales, dtype=torch.float64, device=self.device))
         self.seen_ = target.contents

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_runs import AS_NAMED, EXCHANGED, TASK, THEN, TINY, folder_config, plant
 
-from conftest import AS_NAMED, EXCHANGED, TASK, THEN, TINY, folder_config, plant
 from twofold.errors import InputError
 from twofold.networks.weights import resolve_weights
 from twofold.runs import sweeps

@@ -11,8 +11,8 @@ import tempfile
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from small_runs import AS_NAMED, folder_config, plant
 
-from conftest import AS_NAMED, folder_config, plant
 from twofold.errors import InputError
 from twofold.runs.run import failed
 from twofold.runs.store import WEIGHTS, RunStore

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 import torch
+from small_runs import AS_NAMED, TASK, TINY, folder_config, plant
 
-from conftest import AS_NAMED, TASK, TINY, folder_config, plant
 from twofold.errors import InputError
 from twofold.methods import METHODS
 from twofold.runs import run as run_room

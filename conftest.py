@@ -1,6 +1,8 @@
-"""Features of frozen networks are computed once per test session, and never in the user's own cache."""
+"""Features of frozen networks are computed once per test session, and never in the user's own cache; fixtures of several files."""
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,3 +18,46 @@ def cache_of_this_session(tmp_path_factory):
     os.environ["TWOFOLD_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     yield
     del os.environ["TWOFOLD_CACHE"]
+
+
+# What the tests of a room share stands in a module beside them; one conftest, since doctests know conftests by name alone.
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory):
+    """The task of ``tests/methods/toy_task.py``."""
+    from toy_task import Toy
+
+    return Toy(tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture(scope="session")
+def finished():
+    """method -> (prepared, result, finished) of small runs, done once."""
+    from small_runs import TASK, TINY
+
+    from twofold.runs.config import configure
+    from twofold.runs.run import prepare, run
+
+    done = {}
+    for method, fields in {"zero_shot": {}, "twofold": TINY}.items():
+        prepared = prepare(configure(**TASK, method=method, **fields))
+        done[method] = (prepared, *run(prepared))
+    return done
+
+
+@pytest.fixture(scope="session")
+def full_store(tmp_path_factory, finished):
+    """A store that holds these runs, one with its weights."""
+    from twofold.runs.store import RunStore
+
+    store = RunStore(tmp_path_factory.mktemp("full"))
+    for prepared, result, fitted in finished.values():
+        store.save(result, prepared, fitted, save_weights=True)
+    return store.folder
+
+
+@pytest.fixture
+def a_store(full_store, tmp_path):
+    """A copy of that store, to be spoiled."""
+    return Path(shutil.copytree(full_store, tmp_path / "store"))

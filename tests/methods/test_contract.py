@@ -46,6 +46,13 @@ def settings_values():
 CHOICES = list(settings_values())
 
 
+def pytest_generate_tests(metafunc):
+    """A test that asks for a name, and says no names, is tried on every method there is."""
+    said = {name for mark in metafunc.definition.iter_markers("parametrize") for name in mark.args[0]}
+    if "name" in metafunc.fixturenames and "name" not in said:
+        metafunc.parametrize("name", METHODS)
+
+
 def varied(toy, name, field, value):
     """The fields that give a setting another value, with what it asks of others; None where this run does not read it."""
     for more in ({}, {"alignment": "none"}):

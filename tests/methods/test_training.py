@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from twofold.errors import InputError
+from twofold.methods import METHODS
 from twofold.methods.training import Inputs, Recipe, row_stream, seeded, train, unfreeze
 
 
@@ -261,6 +262,7 @@ def test_random_numbers_are_as_before_where_what_they_were_for_fails():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.parametrize("name", METHODS)
 def test_fitting_leaves_the_random_numbers_of_the_caller_alone(toy, name):
     method = toy.build(name)
     torch.manual_seed(3)

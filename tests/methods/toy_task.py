@@ -3,12 +3,10 @@
 from functools import cache
 
 import numpy as np
-import pytest
 import torch
 
 from twofold.compute import single_thread
 from twofold.data.domains import ArrayPictures, Domain, View
-from twofold.methods import METHODS
 from twofold.networks.cache import EmbeddingCache
 from twofold.runs.config import UnreadError, configure
 from twofold.runs.run import build
@@ -88,14 +86,3 @@ class Toy:
     def _fitted(self, name, **fields):
         """A fitted method that all tests share: look, do not touch."""
         return self.fit(self.build(name, **fields))
-
-
-@pytest.fixture(scope="session")
-def toy(tmp_path_factory):
-    return Toy(tmp_path_factory.mktemp("toy"))
-
-
-@pytest.fixture(params=METHODS)
-def name(request):
-    """Every method there is: a new one is tested by being there."""
-    return request.param

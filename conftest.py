@@ -1,4 +1,4 @@
-"""Features of frozen networks are computed once per test session, and never in the user's own cache; fixtures of several files."""
+"""Features of frozen networks are computed once per test session, and never in the user's own cache; what rooms share."""
 
 import os
 import shutil

@@ -195,7 +195,7 @@ def configure(
     'twofold[selection=gmm]'
     >>> configure("digits", "type", "optdigits", "3", method="target_only", steps=7)
     Traceback (most recent call last):
-    twofold.errors.InputError: wanted a field that target_only reads, got steps; it trains nothing: leave it out
+    twofold.runs.config.UnreadError: wanted a field that target_only reads, got steps; it trains nothing: leave it out
     """
     known("a preset", preset, PRESETS)
     kind = settings_of(method)

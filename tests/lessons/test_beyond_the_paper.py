@@ -23,8 +23,10 @@ from twofold.lessons.beyond_the_paper import (
     warning_table,
 )
 from twofold.results.statistics import PROTOCOL
+from twofold.results.tables import pair_name
+from twofold.runs.presets import PAIRS
 
-DEV, CONFIRMATION = ("digits", "type", "optdigits"), ("emoji", "twitter", "samsung")
+DEV, CONFIRMATION = PAIRS["dev"][0], PAIRS["confirmation"][0]
 ME, ORACLE = "pooled_gaussian", "pooled_gaussian[selection=oracle]"
 
 
@@ -59,7 +61,7 @@ def test_a_pair_s_row_says_use_best_control_gain_and_oracle():
     frame = two_pairs()
     gaps, _ = gap_closed(frame, ME, ["target_only", "source_knn"], ORACLE)
     table = pair_table(frame, gaps, ME)
-    assert table["pair"].tolist() == ["digits type→optdigits", "emoji twitter→samsung"]
+    assert table["pair"].tolist() == [pair_name(DEV), pair_name(CONFIRMATION)]
     assert table["use"].tolist() == ["dev", "confirmation"]
     decided, few = table["gain"]
     assert decided.startswith("above, +5.0 points [+4.")
@@ -135,7 +137,7 @@ def test_lines_go_from_control_to_oracle_and_write_the_gain(figure):
     ax = gap_lines(gaps, ME, figure.subplots())
     assert [text.get_text() for text in ax.texts] == ["+5.0", "-0.5"]
     assert [line.get_xdata().tolist() for line in ax.lines] == [[90, 97], [98, 99]]
-    assert ax.get_yticklabels()[1].get_text() == "emoji twitter→samsung\n(confirmation; best control target_only)"
+    assert ax.get_yticklabels()[1].get_text() == f"{pair_name(CONFIRMATION)}\n(confirmation; best control target_only)"
 
 
 def test_changes_are_to_the_whole_in_the_order_of_the_words(figure):

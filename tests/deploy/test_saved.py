@@ -10,7 +10,7 @@ import socket
 import struct
 import sys
 import zipfile
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from twofold import InputError, TwoFoldDetector
 from twofold.deploy import saved
 from twofold.methods import base
 
-SPARE_MB = 200  # more than a refusal may ever need; one picture of 4096 px costs several times as much
+SPARE_MB = 300  # more than a refusal may ever need; one picture of 4096 px costs several times as much
 
 _opened, _watching = [], []
 
@@ -274,7 +274,7 @@ def hostile_tensors(tensors):
 
 
 def test_whatever_is_no_detector_of_networks_that_are_here_is_refused_in_one_line(whole_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(base, "load_layers", cache(base.load_layers))  # the same networks again and again
+    monkeypatch.setattr(base, "load_layers", lru_cache(4)(base.load_layers))  # the same networks again and again
     good, tensors, sheet = whole_file
     text, place, tried = json.dumps(sheet), tmp_path / "d", 0
     place.write_bytes(good)

@@ -96,7 +96,8 @@ class TwoFoldDetector:
     def anomaly_score(self, pictures: str | os.PathLike[str] | Domain) -> np.ndarray:
         """(n,) scores in the order of the pictures' ids; higher is more anomalous.
 
-        A picture that was fitted, the same bytes under whatever name, is not its own judge.
+        A picture that was fitted, the same bytes under whatever name, is not its own judge. A picture is its bytes: one that
+        was saved anew, though of the same pixels, is another.
 
         Raises
         ------

@@ -153,7 +153,8 @@ class Method(nn.Module):
 
     def embed(self, view: View) -> Tensor:
         """Features (n, d) of all pictures of a view on the CPU, as the score sees them."""
-        return self.look(self.inputs(view), self.features)
+        with torch.random.fork_rng(devices=[]):  # the loader of pictures draws a number
+            return self.look(self.inputs(view), self.features)
 
     @torch.no_grad()
     def look(self, inputs: Inputs, features: Callable[[Tensor], Tensor]) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 from twofold.methods.base import Method
 from twofold.methods.frozen import Neighbors, SourceMean
+from twofold.methods.panda import Panda
 from twofold.methods.pooled_gaussian import PooledGaussian
 from twofold.methods.twofold import TwoFold
 
@@ -23,6 +24,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "density": (TwoFold, {"selection": "knn", "negatives": "sparse_tail"}),
     "oracle": (TwoFold, {"selection": "oracle"}),
     "in_domain": (TwoFold, {"alignment": "none", "one_class_on": "target_normals"}),
+    "panda": (Panda, {}),
     "target_gaussian": (PooledGaussian, {"source_weight": 0.0}),
     "pooled_gaussian": (PooledGaussian, {}),
 }

@@ -2,10 +2,13 @@
 
 import json
 
+import matplotlib as mpl
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from safetensors.numpy import save_file
 
 from twofold.errors import InputError
 from twofold.lessons import reproduce as module
@@ -127,8 +130,10 @@ def test_every_notebook_of_the_project_can_be_planned(preset):
         given = preset_parameters(preset, path.stem)
         if "pacs" in str(given):
             given = {**given, "pairs": [["digits", "type", "optdigits"]]}  # PACS is not at hand everywhere
+        style = dict(mpl.rcParams)
         configs = plan(path, given)
         assert len(set(configs)) == len(configs)
+        assert dict(mpl.rcParams) == style, "planning a notebook draws nothing"
 
 
 def test_every_name_in_the_presets_is_a_notebook_s():
@@ -144,7 +149,8 @@ def test_the_list_of_runs_keeps_what_another_store_holds(tmp_path):
     for name in "ab":
         plain = failed(configure("digits", "type", "optdigits", "3"), ValueError("x"), name)
         RunStore(tmp_path / name).save({**plain, "auroc": 1.0, "collapsed": False, "error": None})
-        (tmp_path / name / name / "test.safetensors").touch()  # a finished run has its scores
+        scores = {"scores": np.zeros(2, np.float32), "labels": np.arange(2)}
+        save_file(scores, tmp_path / name / name / "test.safetensors")  # a finished run has its scores
     (tmp_path / "07.json").write_text(json.dumps({"runs": {"a": [], "b": []}}))
     for store in "ab":
         _list_runs(tmp_path, tmp_path / store)

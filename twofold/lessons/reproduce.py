@@ -100,14 +100,17 @@ def plan(path: Path, parameters: dict[str, Any]) -> list[Any]:
     ------
     InputError : what the notebook's second cell would say.
     """
+    from matplotlib import rc_context
+
     cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
     first = next(i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", []))
     given = nbformat.v4.new_code_cell(_injected(parameters))
     namespace: dict[str, Any] = {"In": []}
-    for cell in [*cells[: first + 1], given, cells[first + 1]]:
-        source = "\n".join(line for line in cell.source.splitlines() if not line.startswith("%"))
-        exec(compile(source, path.name, "exec"), namespace)  # our own notebook, as Jupyter would run it
-        namespace["In"].append(source)
+    with rc_context():  # a plan leaves the style of figures alone
+        for cell in [*cells[: first + 1], given, cells[first + 1]]:
+            source = "\n".join(line for line in cell.source.splitlines() if not line.startswith("%"))
+            exec(compile(source, path.name, "exec"), namespace)  # our own notebook, as Jupyter would run it
+            namespace["In"].append(source)
     return namespace["study"].configs
 
 

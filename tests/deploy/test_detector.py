@@ -54,6 +54,14 @@ def test_a_saved_detector_scores_the_same_to_the_last_bit_under_another_name(cas
     assert (tmp_path / "again").read_bytes() == (tmp_path / "elsewhere" / "renamed").read_bytes()
 
 
+def test_what_becomes_of_the_file_later_changes_nothing(folders, detector, tmp_path):
+    detector.save(tmp_path / "d")
+    again = TwoFoldDetector.load(tmp_path / "d", "cpu")
+    with open(tmp_path / "d", "r+b") as file:  # in place, as cp does
+        file.truncate(100)
+    np.testing.assert_array_equal(again.anomaly_score(folders[0] / "new"), detector.anomaly_score(folders[0] / "new"))
+
+
 def test_the_group_may_read_a_saved_detector(detector, tmp_path):
     before = os.umask(0o027)
     try:

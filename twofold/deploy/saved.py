@@ -105,7 +105,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Sheet]:
     try:
         with safe_open(place, framework="pt") as file:
             about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            # copies: what is only mapped changes with the file, or ends the process where the file is cut
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
     except Exception as error:  # every kind of foreign file has an error of its own
         raise foreign(path, f"another kind of file ({str(error)[:200]})") from error
     if about.keys() != {"twofold"}:

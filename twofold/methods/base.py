@@ -196,6 +196,12 @@ class Method(nn.Module):
         row_of = {content: row for row, content in enumerate(self.seen_)}
         return torch.tensor([row_of.get(content, -1) for content in view.contents])
 
+    @torch.no_grad()
+    def glance(self) -> Tensor:
+        """Features (1, d) of a black picture: how wide they are, and of which kind."""
+        black = torch.zeros(1, 3, self.size_px, self.size_px, dtype=torch.uint8, device=self.device)
+        return self.eval().features(black)
+
     def state(self) -> dict[str, Tensor]:
         """What fitting has left, by name: trained parts and buffers, not the frozen networks."""
         kept = {name: value for name, value in self.state_dict().items() if not name.startswith(self.frozen)}
@@ -209,8 +215,8 @@ class Method(nn.Module):
         ------
         ValueError : a tensor is missing, too many, or of another kind or shape.
         """
-        self.seen_, black = np.asarray(seen, dtype=str), torch.zeros(1, 3, self.size_px, self.size_px, dtype=torch.uint8)
-        left = self.eval().leaves(self.features(black.to(self.device)))
+        self.seen_ = np.asarray(seen, dtype=str)
+        left = self.leaves(self.glance())
         wanted = {name: (value.dtype, tuple(value.shape)) for name, value in self.state().items()} | left
         for name in sorted(wanted.keys() | state.keys()):
             given = (state[name].dtype, tuple(state[name].shape)) if name in state else None

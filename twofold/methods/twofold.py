@@ -206,7 +206,8 @@ class TwoFold(TrainedMethod):
 
     def restore(self, state: dict[str, Tensor], seen: Sequence[str] = ()) -> Self:
         if self.settings.alignment == "grl":
-            self.discriminator = DomainDiscriminator(len(state["center"])).to(self.device)
+            with seeded(self.seed, self.device):
+                self.discriminator = DomainDiscriminator(self.glance().shape[1]).to(self.device)
         return super().restore(state, seen)
 
     # one training step ----------------------------------------------------------------------------------------------

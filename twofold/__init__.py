@@ -40,7 +40,7 @@ _HOMES = {
     "check_claims": "results.published",
     "PAIRS": "runs.presets",
     "Study": "lessons.study",
-    "check_answer": "lessons.study",
+    "check_answer": "lessons.exercises",
 }
 
 __all__ = sorted(_HOMES)

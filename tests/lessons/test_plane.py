@@ -1,5 +1,7 @@
 """The plane: maps match what they promise, terms agree with plain counting, and the curse is there over many seeds."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from statistics import NormalDist
 
@@ -8,6 +10,11 @@ import pytest
 
 from twofold.errors import InputError
 from twofold.lessons.plane import RULES, SHAPES, align, bound_terms, discrepancy, matching_map, measure, simulate, sphere
+
+
+def test_the_plane_needs_no_torch():
+    code = "import sys; from twofold.lessons import plane; plane.measure(n=50); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def _fault(result: Any, name: str) -> str:
 def _disagreement(result: dict[str, Any]) -> str:
     """Where a result says something else than the configuration that it holds."""
     task, method = result["config"].get("task"), result["config"].get("method")
-    if not isinstance(task, dict) or result["base"] != method or result["method"].partition("[")[0].partition(" ")[0] != method:
+    if not isinstance(task, dict) or result["base"] != method or not result["method"].startswith(method):
         return "its method is not the one of its configuration"
     wrong = [key for key in OF_TASK if key not in task or result.get(key) != task[key]]
     return f"{', '.join(wrong)} not as its configuration has it" if wrong else ""

@@ -38,7 +38,8 @@ def export_onnx(fitted: TwoFoldDetector | Method, path: str | os.PathLike[str]) 
     InputError : the method cannot be a graph, it is not fitted, onnx is not installed, or the place cannot be written to.
 
     The graph knows no picture again: one that was fitted is judged like any other. The exporter is torch's older one, by
-    tracing: the newer takes at least fifteen times as long for the same graph. What tracing could get wrong, the parity test finds.
+    tracing: the newer takes at least fifteen times as long for the same graph. What tracing could get wrong, the parity
+    test finds.
     """
     method = fitted.fitted() if isinstance(fitted, TwoFoldDetector) else fitted
     if method.no_graph:

@@ -120,6 +120,8 @@ def test_concepts_of_the_target_test_are_in_neither_training_set(normal):
         ({"normal": "a", "anomaly_ratio": -0.1}, "anomaly_ratio"),
         ({"normal": "a", "anomaly_ratio": 0.9, "anomaly_classes": "c"}, "wanted 18 anomalies .* got 11 in c"),
         ({"normal": "a", "anomaly_classes": "a"}, "anomaly_classes among b, c, got 'a'"),
+        ({"normal": "a+a"}, "wanted a normal class once, got 'a' 2 times"),
+        ({"normal": "a", "anomaly_classes": "b+c+b"}, "wanted anomaly_classes once, got 'b' 2 times"),
     ],
 )
 def test_an_impossible_task_is_refused_with_words_to_act_on(arguments, message):

@@ -79,6 +79,8 @@ def _classes_named(names: str, known: Sequence[str], wanted: str) -> list[str]:
             raise InputError(
                 f"wanted {wanted} among {', '.join(known)}, got {name!r}; join several with +, and write a + in a name as \\+"
             )
+        if chosen.count(name) > 1:
+            raise InputError(f"wanted {wanted} once, got {name!r} {chosen.count(name)} times in {names!r}; name it once")
     return chosen
 
 

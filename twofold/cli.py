@@ -49,7 +49,7 @@ def _say(line: str) -> None:
 
 def _place(flag: str, text: str) -> Path:
     """Where a file is to be written, refused before the work begins if it cannot be."""
-    place = Path(text).expanduser().absolute()
+    place = Path(os.path.expanduser(text)).absolute()
     try:
         if not text or place.is_dir():
             raise InputError(f"wanted a file for {flag}, got {text!r}; name a file in a folder that is there")
@@ -195,7 +195,7 @@ def _collect(arguments: Namespace) -> int:
     from twofold.results.statistics import as_frame, collect
     from twofold.runs.store import RunStore
 
-    if not Path(arguments.runs).expanduser().is_dir():
+    if not Path(os.path.expanduser(arguments.runs)).is_dir():
         raise InputError(f"wanted a folder of runs, got {arguments.runs!r}; run 'twofold sweep' first, or name its --out")
     results = RunStore(arguments.runs, _say).results()
     by = [field.strip().replace("-", "_") for field in arguments.by.split(",")]

@@ -46,7 +46,7 @@ def whole(path: str | Path) -> Iterator[Path]:
     ...     [file.name for file in Path(folder, "a").iterdir()], Path(folder, "a", "b.txt").read_text()
     (['b.txt'], 'all of it')
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     try:
         place = Path(os.path.realpath(path))
         special = path.exists() and not path.is_file() and not path.is_dir()

@@ -96,11 +96,11 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Sheet]:
     InputError : no regular file, no permission, another kind of file, a damaged one, one of another version.
     """
     try:
-        place = Path(path).expanduser()
+        place = Path(os.path.expanduser(path))
         if not stat.S_ISREG(os.stat(place).st_mode):
             raise OSError(0, "no regular file")
         open(place, "rb").close()  # the reader below takes a want of permission for a want of the file
-    except (OSError, ValueError, RuntimeError) as error:  # ValueError: a NUL in the name; RuntimeError: no such home
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise foreign(path, getattr(error, "strerror", None) or error) from error
     try:
         with safe_open(place, framework="pt") as file:

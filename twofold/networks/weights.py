@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import urllib.error
 import urllib.request
@@ -170,7 +171,7 @@ def resolve_weights(model: str, weights: str = "pretrained", seed: int = 0, hub_
     if weights == "random":
         return Weights(model, "random", None, f"random:{seed}")
     if weights != "pretrained":
-        path = Path(weights).expanduser()
+        path = Path(os.path.expanduser(weights))
         if not path.is_file():
             raise InputError(
                 f"wanted a weights file for {model}, got {weights!r}, which is no file; give a path to .safetensors or .pth, "

@@ -97,7 +97,7 @@ class RunStore:
     def __init__(self, folder: str | Path, log: Callable[[str], None] = lambda line: None) -> None:
         if not str(folder):
             raise InputError("wanted a folder for runs, got an empty name; name one with --out")
-        self.folder, self._log, self._said = Path(folder).expanduser(), log, set()
+        self.folder, self._log, self._said = Path(os.path.expanduser(folder)), log, set()
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"wanted a folder for runs, got the file {self.folder}; choose another --out")
 

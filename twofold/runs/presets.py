@@ -5,12 +5,11 @@ from __future__ import annotations
 from itertools import permutations
 from typing import Any
 
+from twofold.data.piped import PIPED_DOMAINS
+
 __all__ = ["PAIRS", "PRESETS", "RECIPE_VERSION", "preset_values"]
 
 RECIPE_VERSION = 3  # raised by every commit that moves a number
-
-# types of paper in PIPED
-PAPERS = ("BDP01_TL", "BRG01_RL", "BTN01_RL", "FLR01_TL", "FVN02_RL", "GLA01_TL")
 
 # choosing defaults, looking, or one confirmation after all choices are made
 PAIRS = {
@@ -27,7 +26,7 @@ PAIRS = {
         ("office_caltech", "webcam", "amazon"),
         ("office_caltech", "amazon", "webcam"),
         ("elpv", "mono", "poly"),
-        *(("piped", source, target) for source, target in permutations(PAPERS, 2) if target != "BDP01_TL"),
+        *(("piped", source, target) for source, target in permutations(PIPED_DOMAINS, 2) if target != "BDP01_TL"),
     ],
     "confirmation": [
         ("emoji", "twitter", "samsung"),

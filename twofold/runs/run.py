@@ -29,7 +29,9 @@ from twofold.runs.config import RunConfig
 from twofold.runs.metrics import auroc, average_precision, collapse_verdict, fpr_at_tpr
 from twofold.runs.presets import RECIPE_VERSION
 
-__all__ = ["Finished", "Prepared", "build", "failed", "prepare", "resolved", "run"]
+__all__ = ["OF_TASK", "Finished", "Prepared", "build", "failed", "prepare", "resolved", "run"]
+
+OF_TASK = ("dataset", "source", "target", "normal", "seed", "anomaly_ratio")  # told again at the top of a result
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +127,7 @@ def _empty(config: RunConfig) -> dict[str, Any]:
         "oracle": config.oracle,
         "told": config.told,
         "shots": None,
-        **{key: task[key] for key in ("dataset", "source", "target", "normal", "seed", "anomaly_ratio")},
+        **{key: task[key] for key in OF_TASK},
         "auroc": None,
         "average_precision": None,
         "fpr_at_95_tpr": None,

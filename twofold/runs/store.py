@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from twofold.errors import InputError
-from twofold.runs.run import Finished, Prepared
+from twofold.runs.run import OF_TASK, Finished, Prepared
 
 __all__ = ["WEIGHTS", "RunStore"]
 
@@ -27,7 +27,6 @@ TEST = "test.safetensors"
 NUMBERS = {"auroc": (0, 100), "average_precision": (0, 100), "fpr_at_95_tpr": (0, 100)}  # None where a score is not finite
 KEYS = {"method": str, "base": str, "normal": str, "seed": int, "anomaly_ratio": float, "seconds": dict, "versions": dict}
 KEYS |= {"config": dict, "dominant": dict, "notes": dict, "changed": dict, "told": str}
-OF_TASK = ("dataset", "source", "target", "normal", "seed", "anomaly_ratio")
 
 
 def _plain(value: Any) -> Any:

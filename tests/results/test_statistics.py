@@ -210,15 +210,6 @@ def test_runs_of_an_older_recipe_show_as_stale_beside_those_of_this_one():
     assert dict(zip(rows["method"], rows["mean"], strict=True)) == {"twofold (stale)": 50, "twofold": 80}
 
 
-def test_a_store_may_hold_results_from_before_they_were_nested():
-    old = {**result("0", 0, 50), "versions": {"recipe": RECIPE_VERSION - 1}}
-    old["config"] = {"preset": "embedded", "paired": False, "transductive": False, "anomaly_classes": None, "steps": 7}
-    for key in ("base", "changed", "told", "notes"):
-        del old[key]
-    row = as_frame([old], fields=("steps",)).iloc[0]
-    assert (row["method"], row["preset"], row["steps"], row["told"]) == ("twofold (stale)", "embedded", 7, "")
-
-
 def test_the_table_has_a_row_a_run_with_its_selection_protocol_and_times():
     row = as_frame([result("4", 2, 71, purity=0.9, recall=0.5, accuracy=0.6, paired=True)]).iloc[0]
     assert (row["normal"], row["seed"], row["auroc"], row["purity"], row["recall"]) == ("4", 2, 71, 0.9, 0.5)

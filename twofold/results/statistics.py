@@ -61,12 +61,13 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(result: dict[str, Any], fields: Sequence[str]) -> dict[str, Any]:
-    flat, base = _flat(result["config"]), result.get("base", result["method"])  # an older recipe stored no base
-    row = dict(result.get("notes", {}))  # what a method notes never hides a field of the result
+    flat = _flat(result["config"])
+    row = dict(result["notes"])  # what a method notes never hides a field of the result
     row |= {key: value for key, value in result.items() if not isinstance(value, dict)}
-    row |= {"base": base, "changed": words(result.get("changed", {})), "told": result.get("told", "")}
+    row |= {"changed": words(result["changed"])}
     row |= {key: result["dominant"][key] for key in SELECTION} | {key: flat.get(key) for key in [*PROTOCOL, *fields]}
-    row |= {"train_seconds": result["seconds"]["train"], "total_seconds": result["seconds"]["total"]} | vars(look_of(base))
+    row |= {"train_seconds": result["seconds"]["train"], "total_seconds": result["seconds"]["total"]}
+    row |= vars(look_of(result["base"]))
     if result["versions"]["recipe"] != RECIPE_VERSION:
         row["method"] += " (stale)"
     return row

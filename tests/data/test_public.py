@@ -229,7 +229,7 @@ def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
     draw_domain(tmp_path / "photo", classes_of("pacs"))
     with pytest.raises(InputError, match=r"wanted a data set with published counts, got 'PACS'; choose pacs, office31"):
         find_root("PACS", tmp_path)
-    with pytest.raises(InputError, match=r"unknown domain 'foto' of pacs; choose one of: photo, art_painting"):
+    with pytest.raises(InputError, match=r"wanted a domain of pacs, got 'foto'; choose one of: photo, art_painting"):
         load_public_domain("pacs", "foto", tmp_path)
 
 

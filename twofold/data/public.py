@@ -308,7 +308,7 @@ def _class_holders(dataset: FolderDataset, root: Path) -> dict[str, Path]:
 def _listed_classes(dataset: FolderDataset, root: Path, domain: str) -> dict[str, Path]:
     """Class -> folder for the classes of a known data set, all of which must be there."""
     if domain not in dataset.domains:
-        raise InputError(f"unknown domain {domain!r} of {dataset.name}; choose one of: {', '.join(dataset.domains)}")
+        raise InputError(f"wanted a domain of {dataset.name}, got {domain!r}; choose one of: {', '.join(dataset.domains)}")
     holders = _class_holders(dataset, root)
     if domain not in holders:
         raise InputError(

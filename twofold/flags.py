@@ -133,7 +133,7 @@ COMMANDS = {
         "'data list' says what is here, 'data check NAME' counts a data set against its published numbers.",
         {
             "action": {"metavar": "ACTION", "choices": ["list", "check"], "help": "list, check"},
-            "name": {"metavar": "NAME", "nargs": "?", "help": "digits, emoji, pacs, office31, office_home, visda2017"},
+            "name": {"metavar": "NAME", "nargs": "?", "help": "a data set, as 'data list' names it"},
             **_ROOT,
         },
     ),

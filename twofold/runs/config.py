@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass as checked
 from pydantic.fields import FieldInfo
 
+from twofold.data import DATASETS
 from twofold.errors import InputError
 from twofold.methods import METHODS
 from twofold.methods.base import STRICT, Networks, Settings
@@ -33,7 +34,7 @@ class UnreadError(InputError):
 class TaskConfig:
     """Which normal class of which domains, and how the target is split."""
 
-    dataset: str = Field(description="digits, emoji, pacs, office31, office_home, visda2017, folder")
+    dataset: str = Field(description=", ".join(DATASETS))
     source: str = Field(description="domain of the normal pictures")
     target: str = Field(description="domain it meets, unlabelled")
     normal: str = Field(description="normal class, several joined by +")
@@ -106,7 +107,7 @@ def _fields(kind: type) -> dict[str, FieldInfo]:
 
 
 def run_fields() -> dict[str, FieldInfo]:
-    """Every field that a run of any method may have, in order; of one name, they mean one thing.
+    """Every field that a run of any method may have, in order; of those that share a name the first, which are of one kind.
 
     >>> run_fields()["kept_share"].description
     'of the target that is taken for normal (trimmed)'

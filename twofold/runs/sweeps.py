@@ -124,7 +124,7 @@ def _stored(config: RunConfig, out: str | Path, root: str | None, device: str) -
     return RunStore(out).result(prepare(config, root, device).config_hash)
 
 
-def _devices(device: str, jobs: int) -> list[str]:
+def _devices(device: str) -> list[str]:
     """One GPU a process where there are several."""
     if pick_device(device).type == "cuda" and ":" not in device and torch.cuda.device_count() > 1:
         return [f"cuda:{i}" for i in range(torch.cuda.device_count())]
@@ -156,7 +156,7 @@ def sweep(
     -------
     Results in the order of ``configs``; a failed one has ``error`` set.
     """
-    devices = _devices(device, jobs)
+    devices = _devices(device)
     workers = max(1, cores() // jobs)  # the processes share the cores
     calls = (
         delayed(_row)(config, str(out), root, devices[i % len(devices)], save_weights, workers)

@@ -156,7 +156,7 @@ class Domain:
 
 
 class View:
-    """Pictures in a shuffled order, known by their content alone: all that training sees of a domain.
+    """Pictures known by their content alone: all that training sees of a domain.
 
     Parameters
     ----------

@@ -32,7 +32,9 @@ Role = Literal["backbone", "encoder"]
 class Networks:
     """Which networks there are; a method reads those that its settings name, and the others are None."""
 
-    backbone: str | None = Field("tf_efficientnet_lite0", description="timm name of the network that a method trains")
+    backbone: str | None = Field(
+        "tf_efficientnet_lite0", description="timm name of the network that is trained, or looked with"
+    )
     backbone_weights: str | None = Field("pretrained", description="pretrained, random, or a file")
     backbone_size_px: int | None = Field(96, ge=8, le=4096, description="side of its pictures")
     frozen_stages: int | None = Field(7, ge=0, le=100, description="first stages of the backbone that never train")
@@ -89,7 +91,7 @@ class Method(nn.Module):
 
     Settings: ClassVar[type[Settings]] = Settings
     looks: ClassVar[dict[str, Look]] = {}  # by the method's name
-    published: ClassVar[dict[str, Any]] = {}  # fields of networks and recipe that its paper sets, where a preset does not
+    published: ClassVar[dict[str, Any]] = {}  # fields of networks and recipe that its paper sets; they go before a preset's
     frozen: ClassVar[tuple[str, ...]] = ()  # beginnings of names in the state that are no part of what was learned
     no_graph: ClassVar[str] = ""  # why it cannot be exported
 

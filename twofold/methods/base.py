@@ -198,6 +198,11 @@ class Method(nn.Module):
         row_of = {content: row for row, content in enumerate(self.seen_)}
         return torch.tensor([row_of.get(content, -1) for content in view.contents])
 
+    def extractor(self, role: Role) -> Extractor:
+        """One of the networks, frozen as a whole, at its own size."""
+        name, weights, size_px = (getattr(self.networks, f"{role}{field}") for field in ("", "_weights", "_size_px"))
+        return load_encoder(name, resolve_weights(name, weights, self.seed), size_px, self.seed)
+
     @torch.no_grad()
     def glance(self) -> Tensor:
         """Features (1, d) of a black picture: how wide they are, and of which kind."""
@@ -267,12 +272,6 @@ class FrozenMethod(Method):
         if x.dtype != torch.uint8:
             return x
         return torch.cat([extractor.network(extractor.prepare(x)) for extractor in self.extractors], dim=1).float()
-
-    def encoder(self) -> Extractor:
-        """The frozen encoder."""
-        nets = self.networks
-        weights = resolve_weights(nets.encoder, nets.encoder_weights, self.seed)
-        return load_encoder(nets.encoder, weights, nets.encoder_size_px, self.seed)
 
     def layers(self, role: Role, hidden: bool = True) -> tuple[Extractor, tuple[int, ...]]:
         """A network's last layer, with a hidden one before it, seen at the encoder's size, and the widths of the layers."""

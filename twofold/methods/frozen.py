@@ -13,8 +13,7 @@ from torch.nn import functional
 
 from twofold.data.domains import View
 from twofold.methods.base import STRICT, FrozenMethod, Role, Settings
-from twofold.networks.backbones import Extractor, load_encoder
-from twofold.networks.weights import resolve_weights
+from twofold.networks.backbones import Extractor
 from twofold.parts.neighbors import knn_distance, leave_one_out
 from twofold.parts.one_class import center_distance
 from twofold.plots.style import COLORS, Look
@@ -32,12 +31,9 @@ class _Control(FrozenMethod):
     """A control that looks at one network, one layer, or every layer that the pooled Gaussian sees: the same eyes."""
 
     def load_extractors(self) -> list[Extractor]:
-        nets, where = self.networks, self.settings.features
-        if where == "encoder":
-            return [self.encoder()]
-        if where == "backbone":
-            weights = resolve_weights(nets.backbone, nets.backbone_weights, self.seed)
-            return [load_encoder(nets.backbone, weights, nets.backbone_size_px, self.seed)]
+        where = self.settings.features
+        if where in ("encoder", "backbone"):
+            return [self.extractor(where)]
         roles: list[Role] = ["encoder", "backbone"] if where == "layers" else [where.split("_")[0]]
         pairs = [self.layers(role) for role in roles]
         self._widths = [width for _, widths in pairs for width in widths]

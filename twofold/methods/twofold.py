@@ -17,8 +17,6 @@ from torchvision.transforms import v2
 from twofold.data.domains import View
 from twofold.methods.base import STRICT, Role, Settings, TrainedMethod
 from twofold.methods.training import Batch, Inputs, autocast, seeded, train, unfreeze
-from twofold.networks.backbones import load_encoder
-from twofold.networks.weights import resolve_weights
 from twofold.parts.alignment import (
     DomainDiscriminator,
     contrastive_loss,
@@ -271,9 +269,7 @@ class TwoFold(TrainedMethod):
             return lambda: choose(np.nan_to_num(self._unit(inputs).numpy()))
         if not settings.looks_with_encoder:  # all and oracle look at no feature
             return partial(choose, np.zeros((len(target), 1), np.float32))
-        nets = self.networks
-        weights = resolve_weights(nets.encoder, nets.encoder_weights, self.seed)
-        encoder = load_encoder(nets.encoder, weights, nets.encoder_size_px, self.seed)
+        encoder = self.extractor("encoder")
         encoder.network.to(self.device)
         return partial(choose, self.cache.embed(encoder, target).numpy())
 

@@ -85,6 +85,10 @@ def test_no_method_imports_another_method_and_the_loop_imports_no_part():
     assert not {name for name in imported(ROOT / "methods" / "training.py") if name.startswith("parts")}
 
 
+def test_the_sealed_answers_enter_no_method():
+    assert all(not name.startswith("data.tasks") for path in (ROOT / "methods").glob("*.py") for name in imported(path))
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_and_functions_are_short(path):
     lines = code_lines(path)

@@ -41,6 +41,13 @@ def test_the_map_names_every_room_and_no_other():
     assert {line.split()[0] for line in table.strip().splitlines()} == rooms
 
 
+def test_the_readme_has_the_rooms_of_the_map_in_its_order():
+    _, table, _ = re.split(r"^=+ +=+$", twofold.__doc__, flags=re.MULTILINE)
+    house = (REPOSITORY / "README.md").read_text("utf-8").split("## The house")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.+?) \|", house, flags=re.MULTILINE)
+    assert re.findall(r"`(\w+)/?`", " ".join(rows)) == [line.split()[0] for line in table.strip().splitlines()]
+
+
 def test_what_is_exported_is_there_and_imported_on_first_use():
     assert all(getattr(twofold, name) for name in twofold.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

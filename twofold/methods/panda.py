@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -80,10 +80,6 @@ class PandaSettings(Settings):
     @property
     def networks(self) -> frozenset[Role]:
         return frozenset({"backbone"})
-
-    @property
-    def told(self) -> Literal[""]:
-        return ""
 
 
 class Panda(TrainedMethod):

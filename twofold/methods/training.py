@@ -210,9 +210,9 @@ def train(
     schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=recipe.steps) for o in optimizers.values()]
     device = next(parameter for part in parts.values() for parameter in part.parameters()).device
     bar = tqdm(total=recipe.steps, desc="train", disable=None if progress else True, leave=False)
-    told: list[dict[str, Tensor]] = []
+    losses: list[dict[str, Tensor]] = []
     for batch in _batches(source, target, recipe, rows, again, seed, device):
-        told.append({})
+        losses.append({})
         for name, terms in step(batch):
             optimizer = optimizers[name]
             optimizer.zero_grad(set_to_none=True)
@@ -220,14 +220,14 @@ def train(
             if recipe.clip_norm:
                 nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], recipe.clip_norm)
             optimizer.step()
-            told[-1] |= {term: loss.detach() for term, loss in terms.items()}
+            losses[-1] |= {term: loss.detach() for term, loss in terms.items()}
         for schedule in schedules:
             schedule.step()
         bar.update()
     bar.close()
-    names = dict.fromkeys(term for terms in told for term in terms)
+    names = dict.fromkeys(term for terms in losses for term in terms)
     nothing = torch.tensor(torch.nan, device=device)
-    return {name: torch.stack([terms.get(name, nothing) for terms in told]).float().cpu().numpy() for name in names}
+    return {name: torch.stack([terms.get(name, nothing) for terms in losses]).float().cpu().numpy() for name in names}
 
 
 def unfreeze(part: nn.Module, recipe: Recipe) -> nn.Module:

@@ -58,12 +58,11 @@ class Backbone(nn.Module):
     ----------
     stem : Extractor of the first stages; an empty network when nothing is frozen.
     tail : stem features (n, c, h, w) -> features (n, d).
-    weights : where they came from.
     """
 
-    def __init__(self, stem: Extractor, tail: nn.Module, weights: Weights) -> None:
+    def __init__(self, stem: Extractor, tail: nn.Module) -> None:
         super().__init__()
-        self.stem, self.stem_network, self.tail, self.weights = stem, stem.network, tail, weights
+        self.stem, self.stem_network, self.tail = stem, stem.network, tail
 
     @property
     def has_stem(self) -> bool:
@@ -179,7 +178,7 @@ def load_backbone(name: str, weights: Weights, size_px: int, frozen_stages: int 
     tail = nn.Sequential(*stages[frozen_stages:]).to(memory_format=torch.channels_last)
     key = f"{name}:stem{frozen_stages}:{weights.key}:{size_px}px"
     stem = Extractor(key, stem.to(memory_format=torch.channels_last), size_px, mean, std)
-    return Backbone(stem, tail, weights).eval()
+    return Backbone(stem, tail).eval()
 
 
 class _ClipImages(nn.Module):

@@ -19,7 +19,7 @@ from twofold.methods.base import STRICT, Networks, Settings
 from twofold.methods.training import Recipe
 from twofold.runs.presets import PRESETS, preset_values
 
-__all__ = ["RunConfig", "TaskConfig", "UnreadError", "configure", "known", "run_fields", "settings_of", "words"]
+__all__ = ["RunConfig", "TaskConfig", "UnreadError", "configure", "known", "run_fields", "words"]
 
 
 class UnreadError(InputError):
@@ -121,12 +121,6 @@ def run_fields() -> dict[str, FieldInfo]:
     return {name: found[name] for name in order} | found
 
 
-def settings_of(method: str) -> type[Settings]:
-    """The settings of a method, by its name."""
-    known("a method", method, METHODS)
-    return METHODS[method][0].Settings
-
-
 def known(wanted: str, value: Any, among: Collection[str]) -> None:
     """Refuse a name that is none of these, with the nearest that is.
 
@@ -199,7 +193,8 @@ def configure(
     twofold.runs.config.UnreadError: wanted a field that target_only reads, got steps; it trains nothing: leave it out
     """
     known("a preset", preset, PRESETS)
-    kind = settings_of(method)
+    known("a method", method, METHODS)
+    kind = METHODS[method][0].Settings
     every = run_fields()
     for name in overrides:
         known("a field of a run", name, every)

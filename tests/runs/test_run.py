@@ -125,8 +125,9 @@ def test_the_hash_follows_the_weights_bytes_not_their_place(tmp_path):
     assert prepare(configure(**TASK, backbone_weights=str(moved))).config_hash != plain
 
 
-def test_the_recipe_moves_every_hash(monkeypatch, finished):
-    monkeypatch.setattr("twofold.runs.run.RECIPE_VERSION", RECIPE_VERSION + 1)
+@pytest.mark.parametrize("version", ["RECIPE_VERSION", "READING_VERSION"])
+def test_the_recipe_and_the_reading_move_every_hash(monkeypatch, finished, version):
+    monkeypatch.setattr(f"twofold.runs.run.{version}", 99)
     for prepared, _, _ in finished.values():
         assert prepare(prepared.config).config_hash != prepared.config_hash
 

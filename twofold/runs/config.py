@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 from collections.abc import Collection, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -96,10 +97,11 @@ class RunConfig:
 def words(changed: Mapping[str, Any]) -> str:
     """Changed fields in short.
 
-    >>> words({"selection": "gmm", "clip_norm": 5.0})
-    'selection=gmm,clip_norm=5'
+    >>> words({"selection": "gmm", "clip_norm": 5.0, "encoder_weights": "some/place/clip.safetensors"})
+    'selection=gmm,clip_norm=5,encoder_weights=clip.safetensors'
     """
-    return ",".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in changed.items())
+    short = {k: Path(v).name if k.endswith("_weights") else v for k, v in changed.items()}  # where a file lies is no name
+    return ",".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in short.items())
 
 
 def _fields(kind: type) -> dict[str, FieldInfo]:

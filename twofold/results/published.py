@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from twofold.errors import InputError
 from twofold.results.statistics import PAIR, PROTOCOL, above
 from twofold.runs.config import configure
 
-__all__ = ["BLOCKS", "TABLES", "check_claims", "claims", "disagreements", "published", "recomputed"]
+__all__ = ["BLOCKS", "TABLES", "check_claims", "claims", "published"]
 
 TABLES = tuple(f"table{number}" for number in range(1, 9))
 FOLDER = Path(__file__).with_name("published_tables")
@@ -73,50 +72,6 @@ def published(table: str) -> pd.DataFrame:
     rows = pd.read_csv(FOLDER / f"{table}.csv", keep_default_na=False, na_values=numbers)
     rows.insert(2, "method", _named(rows["base"], rows["changed"]))
     return rows
-
-
-def recomputed() -> pd.DataFrame:
-    """Every printed mean and spread whose classes are printed too, beside its value from the classes (ddof 0).
-
-    Returns
-    -------
-    table, block, method, statistic (mean or std), printed, recomputed, difference (recomputed - printed).
-
-    >>> round(float(recomputed()["difference"].abs().max()), 3)
-    0.007
-    """
-    rows = []
-    for table in TABLES[:3]:
-        for (block, method), group in published(table).groupby(["block", "method"], sort=False):
-            classes = group.loc[group["normal"] != "mean", "auroc"]
-            (mean,) = group[group["normal"] == "mean"].to_dict("records")
-            for statistic, printed, value in (
-                ("mean", mean["auroc"], classes.mean()),
-                ("std", mean["std"], classes.std(ddof=0)),
-            ):
-                rows.append((table, block, method, statistic, printed, value, value - printed))
-    return pd.DataFrame(rows, columns=["table", "block", "method", "statistic", "printed", "recomputed", "difference"])
-
-
-def disagreements() -> pd.DataFrame:
-    """Every number that two tables print differently.
-
-    Returns
-    -------
-    block, method, normal, statistic (auroc or std), table_a, value_a, table_b, value_b, difference (b - a).
-
-    >>> disagreements().query("statistic == 'auroc'")["block"].nunique()  # all of Office, none of VisDA
-    4
-    """
-    keys, rows = ["block", "method", "normal"], []
-    for a, b in combinations(TABLES, 2):
-        both = published(a).merge(published(b), on=keys, suffixes=("_a", "_b"))
-        for row in both.to_dict("records"):
-            for statistic in ("auroc", "std"):
-                value_a, value_b = row[f"{statistic}_a"], row[f"{statistic}_b"]
-                if abs(value_a - value_b) > 1e-6:  # False where either is missing
-                    rows.append((*(row[key] for key in keys), statistic, a, value_a, b, value_b, round(value_b - value_a, 2)))
-    return pd.DataFrame(rows, columns=[*keys, "statistic", "table_a", "value_a", "table_b", "value_b", "difference"])
 
 
 def claims(table: str | None = None) -> pd.DataFrame:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.linalg import solve_triangular
-from sklearn.preprocessing import normalize
 
-from twofold.parts.neighbors import contrast, leave_one_out
+from twofold.compute import cores
+from twofold.parts.neighbors import contrast, leave_one_out, unit_rows
 
 __all__ = ["WEAK_CONTRAST", "Gaussian", "PooledGaussian", "fit_gaussian", "fit_pooled"]
 
@@ -194,14 +195,14 @@ def fit_pooled(
         raise ValueError(
             f"target_spaces must be as wide as source_spaces, got widths {of_target} against {of_source}; embed both alike"
         )
-    source_spaces = [normalize(np.asarray(space, np.float64)) for space in source_spaces]
-    target_spaces = [normalize(np.asarray(space, np.float64)) for space in target_spaces]
+    source_spaces, target_spaces = ([unit_rows(space) for space in spaces] for spaces in (source_spaces, target_spaces))
     fold = np.random.default_rng(0).permutation(n) % FOLDS
 
     pairs = list(zip(source_spaces, target_spaces, strict=True))
 
     def held_out(weight: float) -> list[tuple[np.ndarray, float]]:
-        return [_cross_fitted(source, target, kept, weight, fold) for source, target in pairs]
+        with ThreadPoolExecutor(min(2, cores())) as pool:  # spaces do not know each other: the numbers stay the same
+            return list(pool.map(lambda pair: _cross_fitted(*pair, kept, weight, fold), pairs))
 
     first = 1.0 if source_weight is None else source_weight
     if kept is None:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.preprocessing import normalize
 from torch import Tensor
 
-__all__ = ["contrast", "knn_distance", "leave_one_out"]
+__all__ = ["contrast", "knn_distance", "leave_one_out", "unit_rows"]
 
 ROWS = 1024  # compared with the whole reference at once: memory grows with n, not with its square
+
+
+def unit_rows(features: np.ndarray) -> np.ndarray:
+    """Rows of length 1, float64; a row of zeros stays as it is.
+
+    >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
+    """
+    features = np.asarray(features, np.float64)
+    lengths = np.sqrt(np.einsum("ij,ij->i", features, features))
+    return features / np.where(lengths > 0, lengths, 1)[:, None]
 
 
 def contrast(features: np.ndarray) -> float:
@@ -34,7 +44,7 @@ def contrast(features: np.ndarray) -> float:
     >>> contrast(np.eye(3)), round(contrast(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])), 3)
     (0.0, 0.707)
     """
-    unit = normalize(np.asarray(features, np.float64))
+    unit = unit_rows(features)
     n, d = unit.shape
     gram = unit @ unit.T if n < d else unit.T @ unit  # the same norm; at most (d, d), however many pictures
     pairs = n * (n - 1)

@@ -7,11 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.cluster import KMeans, MeanShift, estimate_bandwidth
-from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
-from sklearn.preprocessing import StandardScaler, normalize
 
 from twofold.errors import InputError
 
@@ -31,13 +26,22 @@ class Selection:
         return np.flatnonzero(self.positive | self.negative)
 
 
+# scikit-learn is imported where it clusters: it takes as long to import as torch, and most commands need none of it
+
+
 def _kmeans(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct pictures than clusters
         return KMeans(n_clusters, n_init=10, random_state=seed).fit_predict(features)
 
 
 def _gmm(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
     # a full covariance is singular for fewer pictures than dimensions: diagonal, with a floor
     mixture = GaussianMixture(n_clusters, covariance_type="diag", reg_covar=1e-4, n_init=3, random_state=seed)
     with warnings.catch_warnings():
@@ -46,6 +50,8 @@ def _gmm(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
 
 
 def _meanshift(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    from sklearn.cluster import MeanShift, estimate_bandwidth
+
     # distances concentrate in high dimension: a wide quantile would melt everything into one cluster
     quantile = min(1.0, max(0.1, 3 / len(features)))
     bandwidth = estimate_bandwidth(features, quantile=quantile, n_samples=500, random_state=seed)
@@ -120,6 +126,9 @@ def whiten(features: np.ndarray, dims: int, seed: int = 0) -> np.ndarray:
     >>> whiten(np.random.default_rng(0).normal(size=(40, 20)), dims=8).std(axis=0, ddof=1).round(3).tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
+    from sklearn.decomposition import PCA
+    from sklearn.preprocessing import StandardScaler
+
     dims = max(1, min(dims, len(features) // 4, features.shape[1]))
     with np.errstate(invalid="ignore"):  # pictures that are all alike have no variance to share out
         components = PCA(dims, random_state=seed).fit_transform(StandardScaler().fit_transform(features))
@@ -184,6 +193,8 @@ def select(
     >>> select(features, "knn", "sparse_tail", sparse_share=0.25, neighbors=1).negative
     array([False, False, False,  True])
     """
+    from sklearn.preprocessing import normalize
+
     features = normalize(features)
     n = len(features)
     if selection == "oracle":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from twofold.errors import InputError
 
@@ -45,6 +44,8 @@ def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
     >>> auroc([0, 0, 1], [0.1, 0.5, 0.5])
     75.0
     """
+    from sklearn.metrics import roc_auc_score  # imported where it judges: a detector of one's own never does
+
     labels, scores = _checked(labels, scores)
     return 100 * float(roc_auc_score(labels, scores)) if np.isfinite(scores).all() else float("nan")
 
@@ -66,6 +67,8 @@ def average_precision(labels: np.ndarray, scores: np.ndarray, prevalence: float 
     >>> round(average_precision([0, 1, 1, 1], [0, 0, 0, 0]), 6)
     10.0
     """
+    from sklearn.metrics import average_precision_score
+
     labels, scores = _checked(labels, scores)
     if not np.isfinite(scores).all():
         return float("nan")
@@ -80,6 +83,8 @@ def fpr_at_tpr(labels: np.ndarray, scores: np.ndarray, tpr: float = 0.95) -> flo
     >>> fpr_at_tpr([0, 0, 1, 1], [0.0, 0.6, 0.5, 0.9])
     50.0
     """
+    from sklearn.metrics import roc_curve
+
     labels, scores = _checked(labels, scores)
     if not np.isfinite(scores).all():
         return float("nan")

@@ -169,7 +169,7 @@ def lay(root, view, names):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_practitioner_s_detector_looks_at_no_name_of_a_folder(toy, tmp_path, method):
+def test_the_practitioner_s_detector_looks_at_no_name_of_a_folder_that_keeps_the_order(toy, tmp_path, method):
     from twofold.deploy.detector import TwoFoldDetector
 
     config = toy.config(method)

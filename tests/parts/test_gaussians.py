@@ -8,7 +8,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 
-from twofold.parts.gaussians import _cross_fitted, _fit, fit_gaussian
+from twofold.parts.gaussians import _held_out, fit_gaussian
 from twofold.parts.gaussians import fit_pooled as fit_pooled_fully
 from twofold.parts.neighbors import contrast
 
@@ -84,33 +84,56 @@ def test_trimming_finds_the_anomalies_that_in_sample_distances_hide():
     assert roc_auc_score(labels, fitted.train_scores) > 0.95
 
 
-def test_a_picture_is_judged_by_gaussians_that_it_did_not_help_to_fit():
+@pytest.mark.parametrize(("n", "d", "weight"), [(20, 60, 0.0), (20, 60, 0.3), (60, 5, 1.0), (2, 4, 1.0), (3, 4, 0.0)])
+def test_a_picture_is_judged_by_the_gaussian_of_the_others(n, d, weight):
     rng = np.random.default_rng(0)
-    rows, kept, fold = rng.normal(size=(20, 60)), np.ones(20, bool), np.arange(20) % 5
-    distance, likelihood = _cross_fitted(rows, rows, kept, 0.0, fold)
-    others = [_fit(rows, rows, fold != fold[i], 0.0) for i in range(20)]
-    expected = np.array([gaussian.distance(rows[i : i + 1])[0] for i, gaussian in enumerate(others)])
-    np.testing.assert_allclose(distance, expected)
-    assert likelihood == pytest.approx(-(expected + [g.log_determinant for g in others]).mean() / 2)
-    assert (expected > _fit(rows, rows, kept, 0.0).distance(rows)).all()
+    source, target = rng.normal(size=(30, d)), rng.normal(size=(n + 5, d))
+    kept = np.arange(n + 5) < n
+    found = _held_out(source, target, kept, weight)
+    total, shrinkage = n + weight * 30, found.gaussian.shrinkage
+    level = np.trace(covariance(source, target[kept], weight)) / d
+    expected, determinants = [], []
+    for i in range(n):  # anew without the picture, from the definition
+        others = target[kept & (np.arange(n + 5) != i)]
+        sigma = (1 - shrinkage) * covariance(source, others, weight)
+        sigma += shrinkage * level * total / (total - 1) * np.eye(d)
+        u = target[i] - others.mean(axis=0)
+        expected.append(u @ np.linalg.solve(sigma, u))
+        determinants.append(np.linalg.slogdet(sigma)[1])
+    np.testing.assert_allclose(found.distance[:n], expected, rtol=1e-8)
+    np.testing.assert_allclose(found.distance[n:], found.gaussian.distance(target[n:]))
+    assert found.likelihood == pytest.approx(-(np.array(expected) + determinants).mean() / 2)
+
+
+def covariance(source, kept, weight):
+    """Scatter of both about their own means, by the sum of the weights."""
+    centred, other = kept - kept.mean(axis=0), source - source.mean(axis=0)
+    return (centred.T @ centred + weight * other.T @ other) / (len(kept) + weight * len(source))
+
+
+def test_no_order_of_the_pictures_plays_a_part():
+    source, target, _ = scene()
+    order = np.random.default_rng(1).permutation(len(target))
+    here, there = fit_pooled([source], [target]), fit_pooled([source[::-1]], [target[order]])
+    np.testing.assert_array_equal(here.kept[order], there.kept)
+    np.testing.assert_allclose(here.train_scores[order], there.train_scores, rtol=1e-8)
 
 
 def test_the_source_s_scatter_is_about_its_own_mean():
     rng = np.random.default_rng(0)
     source, target, kept = rng.normal(size=(30, 5)), rng.normal(size=(20, 5)), np.ones(20, bool)
-    here, away = _fit(source, target, kept, 1.0), _fit(source + 100, target, kept, 1.0)
+    here, away = (_held_out(s, target, kept, 1.0).gaussian for s in (source, source + 100))
     np.testing.assert_allclose(away.distance(target), here.distance(target))
-    assert not np.allclose(_fit(source * 2, target, kept, 1.0).distance(target), here.distance(target))
+    assert not np.allclose(_held_out(source * 2, target, kept, 1.0).gaussian.distance(target), here.distance(target))
 
 
 def test_every_space_is_standardised_by_the_held_out_distances_of_the_kept():
     source, target, _ = scene()
     narrow = [space[:, :6] for space in (source, target)]
     fitted = fit_pooled([source, narrow[0]], [target, narrow[1]], source_weight=0.3)
-    fold = np.random.default_rng(0).permutation(100) % 5
     parts = []
     for s, t, scale in zip((source, narrow[0]), (target, narrow[1]), fitted.scales, strict=True):
-        held = _cross_fitted(normalize(s), normalize(t), fitted.kept, 0.3, fold)[0]
+        held = _held_out(normalize(s), normalize(t), fitted.kept, 0.3).distance
         low, middle, high = np.quantile(held[fitted.kept], [0.25, 0.5, 0.75])
         assert scale == pytest.approx((middle, high - low))
         parts.append((held - middle) / (high - low))

@@ -43,7 +43,8 @@ class TwoFoldDetector:
     Attributes
     ----------
     config : of a run whose task is two folders.
-    method_ : the fitted method, None before ``fit``; its ``selected_`` and ``notes_`` are about the target's pictures.
+    method_ : the fitted method, None before ``fit``; its ``selected_`` and ``notes_`` are about the target's pictures, in the
+        order of their ids.
     held_out_ : (n,) scores of the target's own pictures, in the order of their ids, None before ``fit``.
 
     Raises
@@ -86,8 +87,12 @@ class TwoFoldDetector:
             if len(view) < least:
                 raise InputError(f"wanted at least {least} {words} pictures, got {len(view)}; add pictures")
         keep_memory()
+        order = np.argsort(target.contents, kind="stable")  # not that of the names: folders may be named for their classes
+        by_content = source.subset(np.argsort(source.contents, kind="stable")), target.subset(order)
         with single_thread():
-            method = build(self.config, self.device).fit(source, target)
+            method = build(self.config, self.device).fit(*by_content)
+            if method.selected_ is not None:
+                method.selected_ = method.selected_[np.argsort(order)]
             method.restore(method.state(), method.seen_)  # as a file would: a sum of another memory layout has other last bits
             held_out = _finite(method.anomaly_score(target))
         self.method_, self.held_out_ = method, held_out

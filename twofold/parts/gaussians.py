@@ -15,7 +15,6 @@ from twofold.parts.neighbors import contrast, leave_one_out, unit_rows
 
 __all__ = ["WEAK_CONTRAST", "Gaussian", "PooledGaussian", "fit_gaussian", "fit_pooled"]
 
-FOLDS = 5  # no picture is judged by a Gaussian that it helped to fit
 ROUNDS = 2  # of judging and keeping; more change nothing
 SOURCE_WEIGHTS = (0.0, 0.1, 0.3, 1.0)  # from leaving the source out to trusting it like the target
 CORE_NEIGHBORS = 5  # of the density that makes the first guess
@@ -89,28 +88,64 @@ def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray) 
     return Gaussian(mean, lower, None, 0.0, float(2 * np.log(np.diag(lower)).sum()), shrinkage)
 
 
-def _fit(source: np.ndarray, target: np.ndarray, kept: np.ndarray, source_weight: float) -> Gaussian:
+def leave_one_out_distance(gaussian: Gaussian, target: np.ndarray, kept: np.ndarray, total: float) -> tuple[np.ndarray, float]:
+    r"""Distance of each target picture to the Gaussian of the other kept pictures, by taking it out of the whole one.
+
+    .. math:: d_{-i} = \frac{W-1}{W} \left(\frac{n}{n-1}\right)^2 \frac{h_i}{1 - c h_i}, \qquad
+       h_i = u_i^\top \Sigma^{-1} u_i, \qquad c = \frac{1-\rho}{W} \frac{n}{n-1}
+
+    Without picture i the mean moves by :math:`u_i / (n-1)`, the scatter loses :math:`\tfrac{n}{n-1} u_i u_i^\top`, and the
+    total weight W one: a change of rank one, and no order of the pictures plays a part.
+
+    Parameters
+    ----------
+    gaussian : of the kept pictures and the source.
+    target : (n_target, d) unit features.
+    kept : (n_target,) bool, n >= 2 of them true.
+    total : W, of all weights in the covariance.
+
+    Returns
+    -------
+    (n_target,) distances >= 0, those of pictures that are not kept to the whole Gaussian; and the mean log-likelihood of
+    the kept, each under the Gaussian of the others, but for a constant.
+
+    Source
+    ------
+    Sherman & Morrison 1950. Deviations: the shrinkage is the whole's, and its sphere grows by W / (W - 1).
+
+    >>> rows = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> whole = fit_gaussian(np.zeros(2), rows, np.ones(4))
+    >>> bool((leave_one_out_distance(whole, rows, np.ones(4, bool), 4.0)[0] > whole.distance(rows)).all())
+    True
+    """
+    n, d = int(kept.sum()), target.shape[1]
+    distance = gaussian.distance(target)
+    along = (1 - gaussian.shrinkage) / total * n / (n - 1) * distance[kept]  # below 1: the scatter holds the picture itself
+    left = np.maximum(1 - along, 1e-12)
+    distance[kept] *= (total - 1) / total * (n / (n - 1)) ** 2 / left
+    log_determinant = gaussian.log_determinant + np.log(left) + d * np.log(total / (total - 1))
+    return distance, float(-(distance[kept] + log_determinant).mean() / 2)
+
+
+@dataclass(frozen=True, eq=False)
+class _HeldOut:
+    """One space at one weight of the source."""
+
+    gaussian: Gaussian
+    distance: np.ndarray  # (n,) of the target's pictures, each judged without itself
+    likelihood: float  # mean of the kept
+    weight: float
+
+
+def _held_out(source: np.ndarray, target: np.ndarray, kept: np.ndarray, weight: float) -> _HeldOut:
     """The kept target's mean, with the scatter of the kept target and of the source about their own means."""
     mean = target[kept].mean(axis=0)
     deviations, weights = target[kept] - mean, np.ones(int(kept.sum()))
-    if source_weight > 0:
+    if weight > 0:
         deviations = np.concatenate([deviations, source - source.mean(axis=0)])
-        weights = np.concatenate([weights, np.full(len(source), source_weight)])
-    return fit_gaussian(mean, deviations, weights)
-
-
-def _cross_fitted(
-    source: np.ndarray, target: np.ndarray, kept: np.ndarray, source_weight: float, fold: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """(n,) distance of each target picture to the Gaussian of the other folds' kept pictures, and the mean
-    log-likelihood of the kept, but for a constant."""
-    distance, log_determinant = np.zeros(len(target)), np.zeros(len(target))
-    for number in np.unique(fold):
-        held = fold == number
-        others = kept & ~held
-        gaussian = _fit(source, target, others if others.any() else kept, source_weight)
-        distance[held], log_determinant[held] = gaussian.distance(target[held]), gaussian.log_determinant
-    return distance, float(-(distance + log_determinant)[kept].mean() / 2)
+        weights = np.concatenate([weights, np.full(len(source), weight)])
+    gaussian = fit_gaussian(mean, deviations, weights)
+    return _HeldOut(gaussian, *leave_one_out_distance(gaussian, target, kept, float(weights.sum())), weight)
 
 
 def _lowest(scores: np.ndarray, share: float) -> np.ndarray:
@@ -151,7 +186,7 @@ def fit_pooled(
 
     The mean is the kept target's, the covariance pools the kept target and the source, each about its own mean: the
     source says how normal pictures vary, the target where they are. Every round each picture is judged by Gaussians
-    fitted without it, and the share with the largest distances is put aside.
+    without it, and the share with the largest distances is put aside.
 
     .. math:: s(x) = \tfrac{1}{L} \sum_{l=1}^{L} \frac{d_l(x) - \operatorname{med} d_l}{\operatorname{iqr} d_l}, \qquad
        d_l(x) = (\phi_l(x) - \mu_l^t)^\top \Sigma_l^{-1} (\phi_l(x) - \mu_l^t)
@@ -196,27 +231,24 @@ def fit_pooled(
             f"target_spaces must be as wide as source_spaces, got widths {of_target} against {of_source}; embed both alike"
         )
     source_spaces, target_spaces = ([unit_rows(space) for space in spaces] for spaces in (source_spaces, target_spaces))
-    fold = np.random.default_rng(0).permutation(n) % FOLDS
-
     pairs = list(zip(source_spaces, target_spaces, strict=True))
 
-    def held_out(weight: float) -> list[tuple[np.ndarray, float]]:
+    def held_out(weight: float) -> list[_HeldOut]:
         with ThreadPoolExecutor(min(2, cores())) as pool:  # spaces do not know each other: the numbers stay the same
-            return list(pool.map(lambda pair: _cross_fitted(*pair, kept, weight, fold), pairs))
+            return list(pool.map(lambda pair: _held_out(*pair, kept, weight), pairs))
 
     first = 1.0 if source_weight is None else source_weight
     if kept is None:
         joined = np.concatenate(target_spaces, axis=1)
         kept = _lowest(leave_one_out(torch.from_numpy(joined), CORE_NEIGHBORS).numpy(), kept_share)
         for _ in range(ROUNDS):
-            distances = [distance for distance, _ in held_out(first)]
+            distances = [found.distance for found in held_out(first)]
             kept = _lowest(_fused(distances, [_scale(d[kept]) for d in distances]), kept_share)
     weights = SOURCE_WEIGHTS if source_weight is None else (first,)
-    tried = zip(*(held_out(weight) for weight in weights), strict=True)  # of each space, (distance, likelihood) a weight
-    best = [max(zip(of_space, weights, strict=True), key=lambda found: found[0][1]) for of_space in tried]
-    chosen = [weight for _, weight in best]
-    distances = [distance for (distance, _), _ in best]
+    tried = zip(*(held_out(weight) for weight in weights), strict=True)  # of each space, every weight
+    best = [max(of_space, key=lambda found: found.likelihood) for of_space in tried]
+    distances = [found.distance for found in best]
     scales = [_scale(d[kept]) for d in distances]
-    gaussians = [_fit(s, t, kept, weight) for (s, t), weight in zip(pairs, chosen, strict=True)]
     scores = _fused(distances, scales)
+    gaussians, chosen = [found.gaussian for found in best], [found.weight for found in best]
     return PooledGaussian(gaussians, scales, kept, scores, chosen, float(np.mean([contrast(space) for space in target_spaces])))

@@ -55,6 +55,23 @@ def test_the_test_set_is_the_same_for_all_ratios_and_growing_ratios_are_nested()
         assert normals[1] < normals[0]
 
 
+def test_fewer_unlabelled_pictures_hold_the_same_share_and_leave_the_test_set_alone():
+    tasks = [build_task(toy("s"), toy("t"), "a", anomaly_ratio=0.3, n_target=n) for n in (5, 10, 20)]
+    assert [len(task.target_train) for task in tasks] == [5, 10, 20]
+    assert [task.target_train_labels.sum() for task in tasks] == [2, 3, 6]
+    whole = build_task(toy("s"), toy("t"), "a", anomaly_ratio=0.3)
+    assert {tuple(task.target_test_ids) for task in tasks} == {tuple(whole.target_test_ids)}
+    assert whole.split_hash == tasks[-1].split_hash != tasks[0].split_hash
+    for smaller, larger in pairwise(tasks):
+        assert set(rows(smaller.target_train)) < set(rows(larger.target_train))
+
+
+@pytest.mark.parametrize("n", [0, 1, 21])
+def test_more_unlabelled_pictures_than_there_are_or_hardly_any_are_refused(n):
+    with pytest.raises(InputError, match="n_target from 2 to the 20 pictures"):
+        build_task(toy("s"), toy("t"), "a", n_target=n)
+
+
 def test_anomalies_are_spread_evenly_over_the_other_classes():
     domain = load_digits_domain("mnist")
     task = build_task(load_digits_domain("type"), domain, "3", anomaly_ratio=0.3)

@@ -5,7 +5,7 @@ import pandas as pd
 from twofold.results.statistics import look_of
 
 TASK = {"dataset": "digits", "source": "type", "target": "optdigits", "anomaly_ratio": 0.1}
-PROTOCOL = {"preset": "embedded", "anomaly_classes": None, "transductive": False, "paired": False}
+PROTOCOL = {"preset": "embedded", "anomaly_classes": None, "transductive": False, "paired": False, "n_target": None}
 SELECTION = {"purity": float("nan"), "recall": float("nan"), "accuracy": float("nan")}
 
 

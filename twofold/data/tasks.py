@@ -125,12 +125,20 @@ def _target_train(
     in_train: np.ndarray,
     is_normal: np.ndarray,
     chosen: Sequence[str],
-    n_anomalous: int,
+    anomaly_ratio: float,
+    n_target: int | None,
     seed: int,
     normal: str,
 ) -> np.ndarray:
     """Rows of the unlabelled target, shuffled: anomalies of the chosen classes stand in for as many normals."""
     pool = _rng(seed, "normals", normal).permutation(np.flatnonzero(in_train & is_normal))
+    n = len(pool) if n_target is None else n_target
+    if n_target is not None and not 2 <= n <= len(pool):
+        raise InputError(
+            f"wanted n_target from 2 to the {len(pool)} pictures that {normal!r} has in its half of {target.name!r}, got {n}; "
+            "lower it, or leave it out to take all"
+        )
+    n_anomalous = round(anomaly_ratio * n)
     others_pools = [np.flatnonzero(in_train & (target.class_names == name)) for name in chosen]
     anomalies = _spread(others_pools, _rng(seed, "anomalies", normal))[:n_anomalous]
     if len(anomalies) < n_anomalous:
@@ -138,7 +146,7 @@ def _target_train(
             f"wanted {n_anomalous} anomalies in the unlabelled target, got {len(anomalies)} in {'+'.join(chosen)}; "
             "lower anomaly_ratio or name more anomaly_classes"
         )
-    train = np.concatenate([pool[: len(pool) - n_anomalous], anomalies])
+    train = np.concatenate([pool[: n - n_anomalous], anomalies])
     return _rng(seed, "order", normal).permutation(np.sort(train))
 
 
@@ -169,13 +177,14 @@ def build_task(
     anomaly_classes: str | None = None,
     transductive: bool = False,
     paired: bool = False,
+    n_target: int | None = None,
 ) -> Task:
     """Split source and target into the one-class task.
 
     Every class of the target is halved into a train pool and a test pool. The unlabelled target set always holds as
     many pictures as the train pool has normals, ``round(anomaly_ratio * n)`` of them anomalies spread evenly over
     the other classes; sets of growing ratio are nested. The test set is the whole test pool of all classes, the same
-    for every ratio. Pictures of equal content belong to one group, and no group stands on both sides.
+    for every ratio and ``n_target``. Pictures of equal content belong to one group, and no group stands on both sides.
 
     Parameters
     ----------
@@ -186,6 +195,7 @@ def build_task(
     anomaly_classes : classes the anomalies come from, joined by ``+``; None is all other classes.
     transductive : train on and test all target pictures in place of halves.
     paired : let source training keep groups (concepts) that the target test set holds, copies among them.
+    n_target : unlabelled target pictures, anomalies among them; None is as many as the train pool has normals.
 
     Returns
     -------
@@ -213,8 +223,7 @@ def build_task(
     source_rows = _rng(seed, "source", normal).permutation(source_rows)
 
     is_normal = np.isin(target.class_names, normals)
-    n_anomalous = round(anomaly_ratio * int((in_train & is_normal).sum()))
-    train = _target_train(target, in_train, is_normal, chosen, n_anomalous, seed, normal)
+    train = _target_train(target, in_train, is_normal, chosen, anomaly_ratio, n_target, seed, normal)
     test = np.flatnonzero(tested)
     _check_enough(normal, len(source_rows), is_normal[train], is_normal[test])
 

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 PAIR = ["dataset", "source", "target"]
-PROTOCOL = ["preset", "anomaly_classes", "transductive", "paired"]
+PROTOCOL = ["preset", "anomaly_classes", "transductive", "paired", "n_target"]
 APART = [*PAIR, "anomaly_ratio", "method", *PROTOCOL]  # what differs here is never averaged together
 SELECTION = ["purity", "recall", "accuracy"]  # of what was taken for normal: known whether training collapsed or not
 NUMBERS = ["mean", "std_classes", "std_seeds", "n_classes", "n_seeds", "n_runs", "n_collapsed"]

@@ -44,6 +44,7 @@ class TaskConfig:
     anomaly_classes: str | None = Field(None, description="classes they come from, joined by +; none is all others")
     transductive: bool = Field(False, description="train on and test the same target pictures")
     paired: bool = Field(False, description="emoji: let source training keep concepts that the target test holds")
+    n_target: int | None = Field(None, ge=2, le=10**9, description="unlabelled target pictures; none is all")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -95,6 +95,7 @@ def prepare(config: RunConfig, root: str | None = None, device: str = "auto") ->
         split.anomaly_classes,
         split.transductive,
         split.paired,
+        split.n_target,
     )
     n, n_clusters = len(task.target_train), getattr(config.settings, "n_clusters", 1)
     if "n_clusters" not in config.settings.unread() and n_clusters > n:

@@ -61,7 +61,7 @@ def loop_over_bare(cache: EmbeddingCache) -> tuple[float, float]:
 
         def losses(features, center=method.center, n=n):
             z = torch.nn.functional.normalize(features, dim=1)
-            align = contrastive_loss(z[:n], z[n:-3], z[-3:], settings.temperature)  # about a tenth of a batch is repelled
+            align = contrastive_loss(z[:n], z[n:-3], z[-3:], settings.temperature, False)  # a tenth is repelled
             return dsvdd_loss(z[:n], center) + settings.lambda_alignment * align
 
         trivial, same = (

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from twofold.compute import single_thread
 from twofold.methods import METHODS
 from twofold.methods.training import Batch
 from twofold.methods.twofold import TwoFold
@@ -72,7 +73,7 @@ def test_the_first_step_s_terms_are_the_formulas_of_its_batch(toy):
         z[1][torch.as_tensor(mask[rows])] for mask in (method.selection_.positive, method.selection_.negative)
     )
     torch.testing.assert_close(terms["one_class"], dsvdd_loss(z[0], method.center), rtol=1e-4, atol=1e-6)
-    expected = method.settings.lambda_alignment * contrastive_loss(z[0], positive, negative, method.settings.temperature)
+    expected = method.settings.lambda_alignment * contrastive_loss(z[0], positive, negative, 1.0, in_batch=False)
     torch.testing.assert_close(terms["alignment"], expected, rtol=1e-4, atol=1e-6)
 
 
@@ -94,6 +95,22 @@ def test_a_batch_without_negatives_falls_back_to_in_batch_ones_and_is_counted(to
     expected, notes = step_of(method, toy, range(6), [20], rows)
     assert notes == {"fallback_steps": 0, "skipped_steps": 0}
     assert torch.equal(found, expected)
+
+
+def test_copies_of_a_picture_are_no_negatives_of_each_other_whether_drawn_twice_or_there_twice(toy):
+    rows = np.array([0, 1, 0, 1, 2, 2])
+    method = toy.build("twofold", negatives="in_batch", steps=1)
+    twice = toy.target.subset(np.r_[0:35, 2])  # the last picture is the third one's copy
+    with single_thread():
+        method.fit(toy.source, twice)
+    for drawn, pictures in ((rows, rows), (np.array([0, 1, 2, 35, 4, 5]), np.array([0, 1, 2, 2, 4, 5]))):
+        found, _ = step_of(method, toy, range(36), [], drawn)
+        with torch.no_grad():
+            inputs = (method.inputs(toy.source).batch(np.arange(6)), method.inputs(toy.target).batch(drawn))
+            z = [functional.normalize(method.backbone(x), dim=1) for x in inputs]
+        expected = contrastive_loss(*z, None, 1.0, True, torch.as_tensor(pictures))
+        torch.testing.assert_close(found, method.settings.lambda_alignment * expected, rtol=1e-4, atol=1e-6)
+        assert found < method.settings.lambda_alignment * contrastive_loss(*z, None, 1.0, True) - 1e-3
 
 
 @pytest.mark.parametrize(("alignment", "positives"), [("contrastive", 0), ("mmd", 1), ("grl", 0)])
@@ -122,7 +139,8 @@ def test_the_selection_is_that_of_the_frozen_encoder_s_space(toy):
     method = toy.fit(toy.build("twofold", steps=1))
     control = toy.build("target_only")
     z = control.embed(toy.target).numpy()
-    expected = select(z, "kmeans", "non_dominant", n_clusters=2, whiten_dims=method.settings.whiten_dims, seed=0)
+    plain = {"whiten_dims": method.settings.whiten_dims, "dense_share": 0.6, "sparse_share": 0.1, "neighbors": 7}
+    expected = select(z, "kmeans", "non_dominant", n_clusters=2, **plain)
     assert np.array_equal(method.selected_, expected.positive)
 
 

@@ -9,15 +9,19 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from twofold.parts import alignment
 from twofold.parts.alignment import (
     BANDWIDTH_FACTORS,
     DomainDiscriminator,
-    contrastive_loss,
     domain_adversarial_loss,
     mmd_loss,
     reversal_strength,
     reverse_gradient,
 )
+
+
+def contrastive_loss(source, positive, negative=None, temperature=1.0, in_batch=False, pictures=None):
+    return alignment.contrastive_loss(source, positive, negative, temperature, in_batch, pictures)
 
 
 def batch(n, d=6, seed=0, shift=0.0):
@@ -36,8 +40,9 @@ def pair_loss(positive, negatives, tau):
     return -math.log(top / (top + sum(math.exp(negative / tau) for negative in negatives)))
 
 
-def naive_contrastive(source, positive, negative, tau, in_batch):
-    """Eq. 9 by loops: every pair, or one to one with the other positives as further negatives."""
+def naive_contrastive(source, positive, negative, tau, in_batch, pictures=None):
+    """Eq. 9 by loops: every pair, or one to one with the positives of other pictures as further negatives."""
+    pictures = range(len(positive)) if pictures is None else pictures
     losses = []
     for i, s in enumerate(source):
         repelled = [cosine(s, n) for n in negative]
@@ -45,7 +50,7 @@ def naive_contrastive(source, positive, negative, tau, in_batch):
         for j, p in enumerate(positive):
             if in_batch and j != partner:
                 continue
-            others = [cosine(s, o) for k, o in enumerate(positive) if in_batch and k != j]
+            others = [cosine(s, o) for k, o in enumerate(positive) if in_batch and pictures[k] != pictures[j]]
             losses.append(pair_loss(cosine(s, p), repelled + others, tau))
     return sum(losses) / len(losses)
 
@@ -81,6 +86,30 @@ class TestContrastive:
         found = contrastive_loss(source, positive, negative, temperature=tau, in_batch=in_batch)
         expected = naive_contrastive(source.numpy(), positive.numpy(), negative.numpy(), tau, in_batch)
         assert found.item() == pytest.approx(expected, rel=1e-10)
+
+    @pytest.mark.parametrize("pictures", [[0, 1, 0, 2, 1], [4, 4, 4, 4, 4], [0, 1, 2, 3, 4]], ids=["copies", "one", "apart"])
+    @pytest.mark.parametrize(("n_source", "n_negative"), [(5, 0), (7, 2), (3, 2)])
+    def test_a_positive_s_own_picture_is_none_of_its_negatives(self, pictures, n_source, n_negative):
+        source, positive, negative = batch(n_source, seed=1), batch(5, seed=2), batch(n_negative, seed=3)
+        found = contrastive_loss(source, positive, negative, 0.2, in_batch=True, pictures=torch.tensor(pictures))
+        expected = naive_contrastive(source.numpy(), positive.numpy(), negative.numpy(), 0.2, True, pictures)
+        assert found.item() == pytest.approx(expected, rel=1e-10, abs=1e-12)
+
+    @pytest.mark.parametrize("tau", [0.05, 1.0])
+    def test_four_pictures_of_64_copies_cost_nothing_for_their_copies_at_perfect_alignment(self, tau):
+        pictures = torch.arange(256) % 4
+        z = torch.eye(4, dtype=torch.float64)[pictures].requires_grad_()
+        found = contrastive_loss(z, z.detach(), None, tau, in_batch=True, pictures=pictures)
+        assert found.item() == pytest.approx(math.log1p(192 * math.exp(-1 / tau)), abs=1e-12)
+        found.backward()
+        assert z.grad.isfinite().all()
+        unmasked = contrastive_loss(z, z, None, tau, in_batch=True).item()
+        assert unmasked == pytest.approx(math.log(64 + 192 * math.exp(-1 / tau)), abs=1e-12)  # log 64 where tau is small
+
+    def test_where_all_pairs_count_copies_change_nothing(self):
+        source, positive, negative = batch(4, seed=1), batch(5, seed=2), batch(3, seed=3)
+        alike = contrastive_loss(source, positive, negative, pictures=torch.zeros(5, dtype=int))
+        assert torch.equal(alike, contrastive_loss(source, positive, negative))
 
     @pytest.mark.parametrize("in_batch", [False, True])
     def test_contrastive_loss_ignores_the_length_of_features(self, in_batch):

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from twofold.errors import InputError
-from twofold.parts.selection import CLUSTERINGS, dominant_cluster, select, selection_quality, whiten
+from twofold.parts.selection import CLUSTERINGS, dominant_cluster, selection_quality, whiten
+from twofold.parts.selection import select as selected_by
+
+PLAIN = {"n_clusters": 2, "whiten_dims": 0, "dense_share": 0.6, "sparse_share": 0.1, "neighbors": 7}
+
+
+def select(features, selection, negatives, **changed):
+    return selected_by(features, selection, negatives, **{**PLAIN, **changed})
 
 
 @pytest.fixture
@@ -64,27 +71,27 @@ def test_every_selection_with_every_negatives_is_repeatable_and_disjoint(blobs, 
 
 def test_of_clusters_equally_large_the_tightest_is_taken():
     wide, tight = [[0.0], [2.0], [4.0]], [[100.0], [100.1], [100.2]]
-    np.testing.assert_array_equal(dominant_cluster(np.array(wide + tight)), [False] * 3 + [True] * 3)
-    np.testing.assert_array_equal(dominant_cluster(np.array(tight + wide)), [True] * 3 + [False] * 3)
+    np.testing.assert_array_equal(dominant_cluster(np.array(wide + tight), "kmeans", 2), [False] * 3 + [True] * 3)
+    np.testing.assert_array_equal(dominant_cluster(np.array(tight + wide), "kmeans", 2), [True] * 3 + [False] * 3)
 
 
 def test_size_counts_before_tightness():
     features = np.array([[0.0], [2.0], [4.0], [100.0], [100.0]])
-    np.testing.assert_array_equal(dominant_cluster(features), [True] * 3 + [False] * 2)
+    np.testing.assert_array_equal(dominant_cluster(features, "kmeans", 2), [True] * 3 + [False] * 2)
 
 
 @pytest.mark.parametrize("method", CLUSTERINGS)
 def test_one_cluster_or_pictures_all_alike_are_taken_whole(method):
     alike = np.ones((6, 3))
     if method != "gmm":
-        assert dominant_cluster(alike, method).all()
+        assert dominant_cluster(alike, method, 2).all()
     spread = np.arange(12.0).reshape(6, 2)
     if method != "meanshift":
         assert dominant_cluster(spread, method, n_clusters=1).all()
 
 
 def test_as_many_clusters_as_pictures_leave_one():
-    assert dominant_cluster(np.array([[0.0], [1.0], [5.0]]), n_clusters=3).sum() == 1
+    assert dominant_cluster(np.array([[0.0], [1.0], [5.0]]), "kmeans", 3).sum() == 1
 
 
 @pytest.mark.parametrize("n_clusters", [0, 5])

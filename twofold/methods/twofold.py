@@ -171,6 +171,7 @@ class TwoFold(TrainedMethod):
         x_target = Inputs(target, self.backbone, cache) if settings.aligns else None
         again = settings.reclusterings if settings.aligns and settings.selection_space == "backbone" else 1
         choose = self._chooser(target, x_target, told) if settings.aligns else None
+        self._picture = np.unique(target.contents, return_inverse=True)[1] if settings.aligns else None  # (n,) same: a copy
         with seeded(self.seed, self.device):
             unfreeze(tail, self.recipe)
             center = self._unit(x_source) if settings.one_class == "msc" else self.look(x_source, self.features)
@@ -230,8 +231,9 @@ class TwoFold(TrainedMethod):
         return dsvdd_loss(z_source, z_source.detach().mean(dim=0) if self.settings.center == "batch" else self.center)
 
     def _align(self, z_source: Tensor, z_target: Tensor, batch: Batch) -> Tensor:
-        settings, selection = self.settings, self.selection_
-        z_positive = z_target[torch.as_tensor(selection.positive[batch.target_rows])]
+        settings, rows = self.settings, batch.target_rows
+        positive, negative = self.selection_.positive[rows], self.selection_.negative[rows]
+        z_positive = z_target[torch.as_tensor(positive)]
         if len(z_positive) < (2 if settings.alignment == "mmd" else 1):
             self.notes_["skipped_steps"] += 1
             return z_source.new_zeros(())
@@ -242,11 +244,12 @@ class TwoFold(TrainedMethod):
             logits = self.discriminator(reverse_gradient(torch.cat([z_source, z_positive]), strength))
             return domain_adversarial_loss(logits[: len(z_source)], logits[len(z_source) :])
         in_batch = settings.negatives in ("in_batch", "both")
-        z_negative = z_target[torch.as_tensor(selection.negative[batch.target_rows])]
+        z_negative = z_target[torch.as_tensor(negative)]
         if not in_batch and not len(z_negative):
             self.notes_["fallback_steps"] += 1
             in_batch = True
-        return contrastive_loss(z_source, z_positive, z_negative, settings.temperature, in_batch)
+        pictures = torch.as_tensor(self._picture[rows[positive]], device=z_source.device)
+        return contrastive_loss(z_source, z_positive, z_negative, settings.temperature, in_batch, pictures)
 
     # which target pictures ------------------------------------------------------------------------------------------
 

@@ -34,9 +34,10 @@ def _check_widths(z_source: Tensor, z_other: Tensor, name: str) -> None:
 def contrastive_loss(
     z_source: Tensor,
     z_positive: Tensor,
-    z_negative: Tensor | None = None,
-    temperature: float = 1.0,
-    in_batch: bool = False,
+    z_negative: Tensor | None,
+    temperature: float,
+    in_batch: bool,
+    pictures: Tensor | None = None,
 ) -> Tensor:
     r"""Draw source and selected target features together, and repel the negatives from the source.
 
@@ -45,7 +46,8 @@ def contrastive_loss(
         L_{UDA} = \frac{1}{|P|} \sum_{(i,j) \in P} \ell_{ij}
 
     With explicit negatives P holds every source-positive pair. With ``in_batch`` pairs are one to one, row i with row
-    i (mod the number of positives), and the batch's other positives are negatives too.
+    i (mod the number of positives), and the batch's other positives are negatives too, but those of the partner's own picture:
+    a domain smaller than its batch comes in copies, and perfect alignment would cost the logarithm of their number.
 
     Parameters
     ----------
@@ -57,6 +59,8 @@ def contrastive_loss(
         Target features taken for anomalous.
     temperature : tau > 0.
     in_batch : whether other positives are negatives.
+    pictures : (n_positive,)
+        Which picture each positive is, as any numbers; None where no two are the same.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def contrastive_loss(
     by the paper's reviewers, the in-batch form is InfoNCE.
 
     >>> z = torch.tensor([[1.0, 0.0]])
-    >>> contrastive_loss(z, z, -z, temperature=1.0)  # log(1 + exp(-2))
+    >>> contrastive_loss(z, z, -z, temperature=1.0, in_batch=False)  # log(1 + exp(-2))
     tensor(0.1269)
     """
     _check_widths(z_source, z_positive, "z_positive")
@@ -84,6 +88,9 @@ def contrastive_loss(
         push = z_source @ functional.normalize(z_negative, dim=1).T / temperature  # (n_source, n_negative)
     if in_batch:
         partner = torch.arange(len(z_source), device=pull.device) % len(z_positive)
+        if pictures is not None:
+            copies = pictures[partner][:, None] == pictures[None, :]  # (n_source, n_positive)
+            pull = pull.masked_fill(copies.scatter(1, partner[:, None], False), -torch.inf)
         logits = pull if push is None else torch.cat([pull, push], dim=1)
         return functional.cross_entropy(logits, partner)
     if push is None:

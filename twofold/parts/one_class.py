@@ -62,7 +62,7 @@ def dsvdd_loss(z_source: Tensor, center: Tensor) -> Tensor:
     return center_distance(z_source, center).mean()
 
 
-def msc_loss(z_view1: Tensor, z_view2: Tensor, center: Tensor, temperature: float = 0.25) -> Tensor:
+def msc_loss(z_view1: Tensor, z_view2: Tensor, center: Tensor, temperature: float) -> Tensor:
     r"""Mean-shifted contrastive loss: NT-Xent of two views around the centre of the normals.
 
     .. math:: \theta_i = \frac{z_i / \lVert z_i \rVert - c}{\lVert z_i / \lVert z_i \rVert - c \rVert}, \qquad

@@ -65,7 +65,7 @@ CLUSTERINGS: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
 }
 
 
-def dominant_cluster(features: np.ndarray, method: str = "kmeans", n_clusters: int = 2, seed: int = 0) -> np.ndarray:
+def dominant_cluster(features: np.ndarray, method: str, n_clusters: int, seed: int = 0) -> np.ndarray:
     r"""Mask of the largest cluster.
 
     .. math:: k^* = \arg\max_k |C_k|
@@ -89,7 +89,7 @@ def dominant_cluster(features: np.ndarray, method: str = "kmeans", n_clusters: i
     ------
     Eq. 6. Deviations: the rule for ties, the covariance of the mixture and the bandwidth are ours.
 
-    >>> dominant_cluster(np.array([[0.0], [0.1], [9.0]]))
+    >>> dominant_cluster(np.array([[0.0], [0.1], [9.0]]), "kmeans", 2)
     array([ True,  True, False])
     """
     if not 1 <= n_clusters <= len(features):
@@ -156,11 +156,12 @@ def select(
     features: np.ndarray,
     selection: str,
     negatives: str,
-    n_clusters: int = 2,
-    whiten_dims: int = 0,
-    dense_share: float = 0.6,
-    sparse_share: float = 0.1,
-    neighbors: int = 7,
+    *,
+    n_clusters: int,
+    whiten_dims: int,
+    dense_share: float,
+    sparse_share: float,
+    neighbors: int,
     seed: int = 0,
     oracle_labels: np.ndarray | None = None,
 ) -> Selection:
@@ -190,7 +191,8 @@ def select(
     ValueError : the oracle without labels.
 
     >>> features = np.array([[1.0, 0.0], [1.0, 0.1], [1.0, -0.1], [0.0, 1.0]])
-    >>> select(features, "knn", "sparse_tail", sparse_share=0.25, neighbors=1).negative
+    >>> plain = {"n_clusters": 2, "whiten_dims": 0, "dense_share": 0.6, "sparse_share": 0.25, "neighbors": 1}
+    >>> select(features, "knn", "sparse_tail", **plain).negative
     array([False, False, False,  True])
     """
     from sklearn.preprocessing import normalize

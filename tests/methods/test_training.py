@@ -10,7 +10,7 @@ from torch import nn
 
 from twofold.errors import InputError
 from twofold.methods import METHODS
-from twofold.methods.training import Inputs, Recipe, row_stream, seeded, train, unfreeze
+from twofold.methods.training import Draw, Inputs, Recipe, row_stream, seeded, train, unfreeze
 
 
 class Rows:
@@ -171,7 +171,7 @@ def idle(x):
 def test_source_rows_come_round_over_the_whole_run_whatever_is_selected_again():
     source, target = Rows(5), Rows(6)
     x = Number(0)
-    train(idle(x), {"x": x}, source, target, recipe(10), lambda: np.arange(6), again=3)
+    train(idle(x), {"x": x}, source, target, recipe(10), lambda: [Draw(np.arange(6), 2)], again=3)
     rows = np.concatenate(source.asked)
     assert all(sorted(rows[i : i + 5]) == list(range(5)) for i in range(0, 20, 5))
 
@@ -181,9 +181,9 @@ def test_rows_are_asked_for_as_often_as_is_said_and_no_oftener_than_there_are_st
     source, target, x = Rows(3), Rows(20), Number(0)
     answers = []
 
-    def rows():
+    def draws():
         answers.append(len(target.asked))
-        return np.array([len(answers), 10 + len(answers)])
+        return [Draw(np.array([len(answers), 10 + len(answers)]), 2)]
 
     batches = []
 
@@ -191,7 +191,7 @@ def test_rows_are_asked_for_as_often_as_is_said_and_no_oftener_than_there_are_st
         batches.append(batch)
         yield "x", {"zero": 0 * x.value}
 
-    train(step, {"x": x}, source, target, recipe(steps), rows, again)
+    train(step, {"x": x}, source, target, recipe(steps), draws, again)
     assert len(answers) == min(again, steps)
     asked = [set(rows.tolist()) for rows in target.asked]
     segments = [part for part in np.array_split(np.arange(steps), again) if len(part)]
@@ -199,6 +199,16 @@ def test_rows_are_asked_for_as_often_as_is_said_and_no_oftener_than_there_are_st
     assert answers == [part[0] for part in segments]  # when the segment before has been trained on, and no sooner
     assert all(np.array_equal(b.target_rows, b.target[:, 0].numpy()) for b in batches)
     assert [b.progress for b in batches] == [t / steps for t in range(steps)]
+
+
+def test_each_draw_has_turns_of_its_own_and_what_is_empty_is_left_out():
+    source, target, x = Rows(4), Rows(20), Number(0)
+    draws = [Draw(np.array([3, 5, 7]), 4), Draw(np.array([], int), 9), Draw(np.array([11, 12]), 2)]
+    train(idle(x), {"x": x}, source, target, recipe(6), lambda: draws)
+    asked = np.stack(target.asked)
+    assert asked.shape == (6, 6)
+    assert sorted(asked[:, :4].ravel()) == sorted([3, 5, 7] * 8)
+    assert all(sorted(rows) == [11, 12] for rows in asked[:, 4:])
 
 
 def test_without_a_selection_every_target_row_plays_and_without_a_target_none():

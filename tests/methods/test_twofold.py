@@ -14,7 +14,7 @@ from twofold.methods.twofold import TwoFold
 from twofold.parts.alignment import contrastive_loss, mmd_loss
 from twofold.parts.one_class import dsvdd_loss
 from twofold.parts.selection import Selection, select
-from twofold.runs.config import configure
+from twofold.runs.config import UnreadError, configure
 
 LADDER = [name for name, (cls, _) in METHODS.items() if cls is TwoFold]
 SELECTIONS = ("kmeans", "gmm", "meanshift", "knn", "all", "oracle")
@@ -119,6 +119,32 @@ def test_a_batch_without_enough_positives_aligns_nothing_and_is_counted(toy, ali
     found, notes = step_of(method, toy, range(positives), range(positives, 6), np.arange(6))
     assert found == 0
     assert notes == {"fallback_steps": 0, "skipped_steps": 1}
+
+
+@pytest.mark.parametrize("negatives", ["non_dominant", "both"])
+def test_with_a_bank_every_step_has_negatives_and_a_whole_batch_of_positives(toy, negatives, monkeypatch):
+    method = toy.build("oracle", negatives=negatives, negative_bank=3, steps=5)
+    rows, step = [], method._step
+    monkeypatch.setattr(method, "_step", lambda views, batch: rows.append(batch.target_rows) or step(views, batch))
+    toy.fit(method)
+    assert method.notes_["fallback_steps"] == method.notes_["skipped_steps"] == 0
+    anomalous = toy.labels[np.stack(rows)]  # (5, 8 + 3)
+    assert not anomalous[:, :8].any()
+    assert anomalous[:, 8:].all()
+    assert len(set(np.stack(rows)[:2, 8:].ravel())) == 6  # each of the six once before any comes again
+
+
+def test_without_a_bank_a_small_batch_may_have_no_negatives_and_with_one_never(toy):
+    falls = [toy.fit(toy.build("twofold", batch_size=2, steps=20, **bank)).notes_["fallback_steps"]
+             for bank in ({}, {"negative_bank": 2})]  # fmt: skip
+    assert falls[0] > 0
+    assert falls[1] == 0
+
+
+@pytest.mark.parametrize("fields", [{"negatives": "in_batch"}, {"alignment": "mmd"}, {"alignment": "none"}])
+def test_a_bank_is_refused_where_nothing_of_it_would_be_repelled(fields):
+    with pytest.raises(UnreadError, match="negative_bank"):
+        configure("digits", "type", "optdigits", "3", "twofold", **fields, negative_bank=8)
 
 
 def test_a_selection_without_negatives_falls_back_in_every_step(toy):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from twofold.errors import InputError
 from twofold.networks.backbones import Backbone
 from twofold.networks.cache import EmbeddingCache
 
-__all__ = ["Batch", "Inputs", "Recipe", "Step", "autocast", "row_stream", "seeded", "train", "unfreeze"]
+__all__ = ["Batch", "Draw", "Inputs", "Recipe", "Step", "autocast", "row_stream", "seeded", "train", "unfreeze"]
 
 IN_MEMORY_BYTES = 2 << 30  # decoded pictures are kept up to here, and decoded by workers beyond
 
@@ -95,6 +96,13 @@ class Batch:
     progress: float  # in [0, 1)
 
 
+class Draw(NamedTuple):
+    """Rows of the target that play a part, and how many of them a step takes."""
+
+    rows: np.ndarray
+    n: int
+
+
 def row_stream(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Endless batches of rows: every row once before any comes again, also where a domain is smaller than a batch.
 
@@ -142,16 +150,16 @@ def fetched(source: Inputs, target: Inputs | None, plan: list) -> Iterator[tuple
 
 
 def _batches(
-    source: Inputs, target: Inputs | None, recipe: Recipe, rows: Callable | None, again: int, seed: int, device: torch.device
+    source: Inputs, target: Inputs | None, recipe: Recipe, draws: Callable | None, again: int, seed: int, device: torch.device
 ) -> Iterator[Batch]:
     rng = np.random.default_rng([seed, 7])
     source_stream = row_stream(len(source), recipe.batch_size, rng)
     for segment in np.array_split(np.arange(recipe.steps), again):
         plan = [(next(source_stream), None) for _ in segment]
         if target is not None and plan:
-            chosen = np.arange(len(target)) if rows is None else rows()
-            target_stream = row_stream(len(chosen), recipe.batch_size, rng)
-            plan = [(source_rows, chosen[next(target_stream)]) for source_rows, _ in plan]
+            drawn = [Draw(np.arange(len(target)), recipe.batch_size)] if draws is None else draws()
+            streams = [(rows, row_stream(len(rows), n, rng)) for rows, n in drawn if len(rows)]
+            plan = [(source_rows, np.concatenate([rows[next(s)] for rows, s in streams])) for source_rows, _ in plan]
         for step, (_, target_rows), (x_source, x_target) in zip(segment, plan, fetched(source, target, plan), strict=True):
             x_source = x_source.to(device, non_blocking=True)
             x_target = None if x_target is None else x_target.to(device, non_blocking=True)
@@ -164,7 +172,7 @@ def train(
     source: Inputs,
     target: Inputs | None,
     recipe: Recipe,
-    rows: Callable[[], np.ndarray] | None = None,
+    draws: Callable[[], Sequence[Draw]] | None = None,
     again: int = 1,
     seed: int = 0,
     progress: bool = False,
@@ -180,7 +188,8 @@ def train(
     parts : what moves, each with an optimiser and a cosine of its own.
     source, target : pictures by row; target None where only the source is trained on.
     recipe : length, batch, optimiser.
-    rows : (m,) rows of the target that play a part, asked at the beginning and ``again - 1`` times more; None is all.
+    draws : what of the target a step takes, in this order, each by turns of its own; asked at the beginning and ``again - 1``
+        times more; None is a batch of all rows.
     again : selections in one run.
     seed : of the batches; ``seeded`` seeds the rest.
     progress : show a bar on a terminal.
@@ -211,7 +220,7 @@ def train(
     device = next(parameter for part in parts.values() for parameter in part.parameters()).device
     bar = tqdm(total=recipe.steps, desc="train", disable=None if progress else True, leave=False)
     losses: list[dict[str, Tensor]] = []
-    for batch in _batches(source, target, recipe, rows, again, seed, device):
+    for batch in _batches(source, target, recipe, draws, again, seed, device):
         losses.append({})
         for name, terms in step(batch):
             optimizer = optimizers[name]

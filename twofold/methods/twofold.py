@@ -16,7 +16,7 @@ from torchvision.transforms import v2
 
 from twofold.data.domains import View
 from twofold.methods.base import STRICT, Role, Settings, TrainedMethod
-from twofold.methods.training import Batch, Inputs, autocast, seeded, train, unfreeze
+from twofold.methods.training import Batch, Draw, Inputs, autocast, seeded, train, unfreeze
 from twofold.parts.alignment import (
     DomainDiscriminator,
     contrastive_loss,
@@ -52,6 +52,9 @@ class TwoFoldSettings(Settings):
     selection_space: Literal["encoder", "backbone"] = Field("encoder", description="whose features are clustered")
     negatives: Literal["non_dominant", "sparse_tail", "in_batch", "both"] = Field(
         "non_dominant", description="what is repelled"
+    )
+    negative_bank: int = Field(
+        0, ge=0, le=10**6, description="negatives drawn apart in every step, beside a batch of positives; 0: as they come"
     )
     normalize_features: bool = Field(True, description="L2-normalise in the one-class loss, the centre and the score")
     center: Literal["fixed", "batch"] = Field("fixed", description="fixed before training, or re-estimated in every batch")
@@ -113,6 +116,7 @@ class TwoFoldSettings(Settings):
             "selection": self.aligns,
             "negatives": self.aligns,
             "selection_space": self.clusters or self.looks_at_density,
+            "negative_bank": self.repels and self.negatives != "in_batch",
             "temperature": self.repels,
             "lambda_alignment": self.aligns,
             "n_clusters": self.clusters and self.selection != "meanshift",
@@ -142,7 +146,8 @@ class TwoFold(TrainedMethod):
     ------
     Mejri et al., arXiv 2502.21022, Eq. 5 to 10. Deviations: source and target go through the network together; statistics,
     scale and shift of BatchNorm stay frozen unless ``train_batch_norm``; a batch without negatives falls back to in-batch
-    ones, counted in ``notes_``; ``density`` (kNN selection, sparse negatives) is ours.
+    ones, counted in ``notes_``, unless a ``negative_bank`` gives every step its own; ``density`` (kNN selection, sparse
+    negatives) is ours.
     """
 
     Settings = TwoFoldSettings
@@ -181,10 +186,10 @@ class TwoFold(TrainedMethod):
                 self.discriminator = DomainDiscriminator(center.shape[1]).to(self.device)
             parts = nn.ModuleList(part for part in (tail, self.discriminator) if part is not None)
             self.notes_ = {"fallback_steps": 0, "skipped_steps": 0} if settings.aligns else {}
-            rows = partial(self._select, choose) if settings.aligns else None
+            draws = partial(self._select, choose) if settings.aligns else None
             views = _views(self.size_px) if settings.one_class == "msc" else None
             step = partial(self._step, views)
-            self.losses_ = train(step, {"tail": parts}, x_source, x_target, self.recipe, rows, again, self.seed, self.progress)
+            self.losses_ = train(step, {"tail": parts}, x_source, x_target, self.recipe, draws, again, self.seed, self.progress)
         if settings.one_class == "msc":
             self.seen_ = source.contents
             self.register_buffer("memory", self._unit(x_source).to(self.device))
@@ -276,10 +281,13 @@ class TwoFold(TrainedMethod):
         encoder.network.to(self.device)
         return partial(choose, self.cache.embed(encoder, target).numpy())
 
-    def _select(self, choose: Callable[[], Selection]) -> np.ndarray:
+    def _select(self, choose: Callable[[], Selection]) -> list[Draw]:
         self.selection_ = choose()
         self.selected_ = self.selection_.positive
-        return self.selection_.rows
+        if not self.settings.negative_bank:
+            return [Draw(self.selection_.rows, self.recipe.batch_size)]
+        positive, negative = map(np.flatnonzero, (self.selection_.positive, self.selection_.negative))
+        return [Draw(positive, self.recipe.batch_size), Draw(negative, self.settings.negative_bank)]
 
     def _unit(self, inputs: Inputs) -> Tensor:
         """(n, d) unit features of the backbone as it is now."""

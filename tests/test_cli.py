@@ -324,14 +324,37 @@ def test_a_folder_of_one_s_own_runs(pictures, capsys):
     assert "taken for normal" in capsys.readouterr().out
 
 
-def test_the_paper_preset_runs_on_random_weights_asked_for_by_name(pictures, capsys):
-    flags = ["--preset", "paper", "--backbone-weights", "random", "--encoder-weights", "random", "--encoder-size-px", "224"]
-    assert main([*folder_run(pictures), *flags, "--json"]) == 0
+@pytest.fixture
+def calibrated(pictures):
+    """A random ResNet-50 that has seen the pictures: with their statistics its features have a trained network's scale."""
+    import timm
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = timm.create_model("resnet50", num_classes=0).train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None  # the mean over all passes
+    files = sorted(pictures.glob("*/*/*.png"))
+    images = torch.stack([torch.from_numpy(np.array(Image.open(file).resize((32, 32)))) for file in files])
+    with torch.no_grad():
+        model(images.permute(0, 3, 1, 2).float() / 127.5 - 1)
+    torch.save(model.state_dict(), pictures.parent / "resnet50.pth")
+    return pictures.parent / "resnet50.pth"
+
+
+def test_the_paper_preset_trains_and_scores(pictures, calibrated, capsys):
+    weights = ["--backbone-weights", str(calibrated), "--encoder-weights", "random"]
+    flags = ["--preset", "paper", *weights, "--encoder-size-px", "224", "--json"]
+    assert main([*folder_run(pictures), *flags]) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert result["weights"]["backbone"]["model"] == "resnet50.tv_in1k"
     assert result["weights"]["encoder"]["model"] == "open_clip:ViT-B-32-quickgelu/openai"
-    assert result["weights"]["encoder"]["origin"] == "random"
+    assert [result["weights"][role]["origin"] for role in ("backbone", "encoder")] == ["file", "random"]
     assert result["dominant"]["size"] > 0
+    assert result["collapsed"] is False
+    assert 0 <= result["auroc"] <= 100
 
 
 def test_data_and_doctor_speak(capsys):

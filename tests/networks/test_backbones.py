@@ -16,6 +16,12 @@ from twofold.networks.weights import resolve_weights
 LITE0 = "tf_efficientnet_lite0"
 DINO = "vit_small_patch14_dinov2.lvd142m"
 CLIP = "open_clip:ViT-B-32-quickgelu/openai"
+SMALL_CLIP = {
+    "embed_dim": 8,
+    "quick_gelu": True,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},
+    "text_cfg": {"context_length": 7, "vocab_size": 11, "width": 64, "heads": 1, "layers": 1},
+}
 
 
 def pictures(n=2, size_px=64, seed=0):
@@ -207,6 +213,42 @@ class TestSavedByHand:
         assert expected.shape == (2, 512)
         assert expected[0].sub(expected[1]).abs().max() > 0.01
         torch.testing.assert_close(encoder(images), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning", "ignore::torch.jit.TracerWarning")
+class TestOpenAI:
+    """OpenAI's own file of a CLIP model: a TorchScript archive of half precision with three numbers beside the weights."""
+
+    @pytest.fixture
+    def model(self, monkeypatch):
+        monkeypatch.setattr(open_clip, "get_model_config", lambda _: SMALL_CLIP)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = jolted(open_clip.CLIP(**SMALL_CLIP))
+        for name, value in (("input_resolution", 32), ("context_length", 7), ("vocab_size", 11)):
+            vars(model).pop(name, None)
+            model.register_buffer(name, torch.tensor(value))
+        return model
+
+    def saved(self, model, path):
+        examples = torch.zeros(1, 3, 32, 32), torch.zeros(1, 7, dtype=torch.long)
+        torch.jit.trace(model, examples, check_trace=False).half().save(path)
+        return resolve_weights(CLIP, str(path))
+
+    def test_its_picture_half_is_read(self, tmp_path, model, caplog):
+        encoder = load_encoder(CLIP, self.saved(model, tmp_path / "ViT-B-32.pt"), 32)
+        assert not caplog.records
+        assert next(encoder.network.parameters()).dtype == torch.float32
+        images = pictures(2, 32)
+        with torch.no_grad():
+            expected = model.half().float().encode_image(encoder.prepare(images))
+        torch.testing.assert_close(encoder(images), expected, rtol=1e-4, atol=1e-5)
+        assert encoder.center_crop
+
+    def test_one_that_lacks_a_tensor_is_refused(self, tmp_path, model):
+        del model.visual.transformer.resblocks[1]
+        with pytest.raises(InputError, match=rf"wanted weights that fit {CLIP}, got .*Missing key.*resblocks\.1.*give the"):
+            load_encoder(CLIP, self.saved(model, tmp_path / "w.pt"), 32)
 
 
 def test_a_clip_model_wants_the_middle_square_where_its_preset_does_and_all_others_the_whole_picture(tmp_path, monkeypatch):

@@ -3,8 +3,10 @@
 import collections
 import hashlib
 import os
+import pickle
 import socket
 import time
+import zipfile
 
 import pytest
 import torch
@@ -209,3 +211,66 @@ def test_a_broken_file_is_refused_by_name(tmp_path, name, content):
 )  # fmt: skip
 def test_open_clip_names_split_into_architecture_and_tag(model, expected):
     assert split_open_clip(model) == expected
+
+
+class Block(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+        self.tied = self.inner[0].weight
+        self.register_buffer("resolution", torch.tensor(224))
+        self.register_buffer("slanted", torch.arange(6.0).view(2, 3).T[1:])
+
+    def forward(self, x):
+        return self.inner(x) + self.slanted.sum() * self.resolution
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
+@pytest.mark.parametrize("compile_", [lambda model: torch.jit.trace(model, torch.zeros(2, 3)), torch.jit.script])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.float64, torch.bfloat16])
+def test_a_torchscript_archive_gives_the_tensors_that_torch_itself_reads_in_it(tmp_path, compile_, dtype):
+    path = tmp_path / "model.pt"
+    compile_(Block().eval()).to(dtype).save(path)
+    expected = torch.jit.load(path).state_dict()
+    found = resolve_weights("resnet18", str(path)).state_dict()
+    assert found.keys() == expected.keys()
+    assert found["inner.0.weight"].dtype == dtype
+    for name, tensor in expected.items():
+        assert torch.equal(found[name], tensor), name
+        assert found[name].dtype == tensor.dtype
+
+
+def archive(path, content):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("m/constants.pkl", pickle.dumps(()))
+        file.writestr("m/data.pkl", content)
+    return path
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_a_torchscript_archive_runs_nothing_whatever_it_names(tmp_path, protocol):
+    path = archive(tmp_path / "evil.pt", pickle.dumps({"weight": Harmful()}, protocol))
+    with pytest.raises(InputError, match=r"wanted a state dict of tensors .* got .*evil\.pt"):
+        resolve_weights("resnet18", str(path)).state_dict()
+    assert not Harmful.ran
+    path = archive(tmp_path / "evil.pt", pickle.dumps(Harmful(), protocol))
+    assert resolve_weights("resnet18", str(path)).state_dict() == {}  # loaders refuse it: it fits no network
+    assert not Harmful.ran
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
+@pytest.mark.parametrize("size", [(2**40,), (9,)])
+def test_a_tensor_beyond_its_bytes_is_refused(tmp_path, size):
+    path = tmp_path / "model.pt"
+    torch.jit.trace(torch.nn.Linear(2, 4), torch.zeros(1, 2)).save(path)
+    with zipfile.ZipFile(path) as file:
+        content = file.read("model/data.pkl")
+    bias = b"(K\x04t"  # its size in the pickle
+    assert content.count(bias) == 1
+    claimed = b"(" + (b"\x8a\x06" + size[0].to_bytes(6, "little") if size[0] > 255 else b"K" + bytes(size)) + b"t"
+    path = archive(path, content.replace(bias, claimed))
+    with zipfile.ZipFile(path, "a") as file:
+        for key in "01":
+            file.writestr(f"m/data/{key}", bytes(32))
+    with pytest.raises(InputError, match=r"wanted a state dict of tensors .* got .*model\.pt"):
+        resolve_weights("resnet18", str(path)).state_dict()

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from twofold.compute import keep_memory
 from twofold.errors import InputError
+from twofold.networks.torchscript import is_torchscript
 from twofold.networks.weights import Weights, split_open_clip
 
 __all__ = ["Backbone", "Extractor", "load_backbone", "load_encoder", "load_layers"]
@@ -282,8 +283,11 @@ def _clip_model(clip: tuple[str, str], weights: Weights, size_px: int, seed: int
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            path = str(weights.path) if weights.path else None
-            model = open_clip.create_model(architecture, pretrained=path, weights_only=True)
+            if weights.path and is_torchscript(weights.path):
+                model = _clip_of_openai(architecture, weights)
+            else:
+                path = str(weights.path) if weights.path else None
+                model = open_clip.create_model(architecture, pretrained=path, weights_only=True)
         except Exception as error:  # open_clip passes on whatever its readers raise
             raise _unfit(weights, error) from error
     # a local file carries no preprocessing of its own: the tag decides, and OpenAI's constants are the default
@@ -292,3 +296,13 @@ def _clip_model(clip: tuple[str, str], weights: Weights, size_px: int, seed: int
     std = cfg.get("std") or open_clip.OPENAI_DATASET_STD
     center_crop = cfg.get("resize_mode", "shortest") == "shortest"  # open_clip's own default
     return model, tuple(mean), tuple(std), center_crop
+
+
+def _clip_of_openai(architecture: str, weights: Weights) -> nn.Module:
+    """A CLIP model of OpenAI's TorchScript archive, which holds three numbers and the tensors' names as they are here."""
+    import open_clip
+
+    model = open_clip.CLIP(**open_clip.get_model_config(architecture))
+    known, given = model.state_dict().keys(), weights.state_dict()
+    model.load_state_dict({name: given[name] for name in known if name in given})  # one that is missing is refused
+    return model

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from twofold.errors import InputError
+from twofold.networks.torchscript import is_torchscript, read_torchscript
 
 __all__ = ["WHEELS", "Weights", "resolve_weights", "split_open_clip"]
 
@@ -38,7 +39,7 @@ class Weights:
     key: str
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Read tensors only: a pickle that holds anything else is refused.
+        """Read tensors only: a pickle that holds anything else is refused, and a TorchScript archive's code is left alone.
 
         Raises
         ------
@@ -49,6 +50,8 @@ class Weights:
                 from safetensors.torch import load_file
 
                 return load_file(self.path)
+            if is_torchscript(self.path):
+                return read_torchscript(self.path)
             state = torch.load(self.path, map_location="cpu", weights_only=True)
         except Exception as error:  # every reader has errors of its own for a broken file
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__

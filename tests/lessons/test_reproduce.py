@@ -1,6 +1,7 @@
 """Notebooks headless: chosen by what they hold, planned, kept with their manifests, and failing where they fail."""
 
 import json
+from itertools import product
 
 import matplotlib as mpl
 import nbformat
@@ -8,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from PIL import Image
 from safetensors.numpy import save_file
 
+from twofold.data.public import FOLDER_DATASETS
 from twofold.errors import InputError
 from twofold.lessons import reproduce as module
 from twofold.lessons.reproduce import (
@@ -23,6 +26,8 @@ from twofold.lessons.reproduce import (
     preset_parameters,
     reproduce,
 )
+from twofold.networks.weights import Weights
+from twofold.results.published import BLOCKS, published
 from twofold.runs.config import configure
 from twofold.runs.run import failed
 from twofold.runs.store import RunStore
@@ -134,6 +139,33 @@ def test_every_notebook_of_the_project_can_be_planned(preset):
         configs = plan(path, given)
         assert len(set(configs)) == len(configs)
         assert dict(mpl.rcParams) == style, "planning a notebook draws nothing"
+
+
+@pytest.fixture
+def data_of_the_paper(tmp_path, monkeypatch):
+    """Office-31, Office-Home, VisDA and PACS as their readers want them, of made pictures; the networks are random."""
+    rng = np.random.default_rng(0)
+    for name in ("office31", "office_home", "visda2017", "pacs"):
+        known = FOLDER_DATASETS[name]
+        for domain, class_name in product(known.domains, known.classes):
+            folder = tmp_path / name / domain / class_name
+            folder.mkdir(parents=True)
+            for i in range(24):
+                Image.fromarray(rng.integers(0, 255, (4, 4, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    for room in ("runs.run", "methods.base"):
+        monkeypatch.setattr(f"twofold.{room}.resolve_weights", lambda model, *_: Weights(model, "random", None, "random:0"))
+    return tmp_path
+
+
+def test_every_notebook_can_be_planned_on_the_paper_s_data(data_of_the_paper):
+    planned = {}
+    for path in notebooks():
+        configs = plan(path, {**preset_parameters("paper", path.stem), "root": str(data_of_the_paper)})
+        planned[path.stem] = {(c.task.dataset, c.task.source, c.task.target) for c in configs}
+    for stem, table in (("06_which_clustering", "table5"), ("08_alignment_strategies", "table7")):
+        blocks = list(dict.fromkeys(published(table)["block"]))
+        assert preset_parameters("paper", stem)["stands_for"] == blocks
+        assert planned[stem] == {BLOCKS[block] for block in blocks}
 
 
 def test_every_name_in_the_presets_is_a_notebook_s():

@@ -121,6 +121,8 @@ def test_a_data_set_changes_what_its_preset_says():
     assert configure("pacs", "photo", "cartoon", "dog").networks.backbone_size_px == 96
     for name, n_clusters in {"office31": 2, "pacs": 5, "visda2017": 10}.items():
         assert configure(name, "a", "b", "c", preset="paper").settings.n_clusters == n_clusters
+    for name, n_clusters in {"digits": 2, "office31": 2, "pacs": 5}.items():
+        assert configure(name, "a", "b", "c").settings.n_clusters == n_clusters
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -43,6 +43,7 @@ PRESETS: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {
         {
             "digits": {"backbone_size_px": 32, "encoder_size_px": 64},
             "emoji": {"backbone_size_px": 64},
+            "pacs": {"n_clusters": 5},
         },
     ),
     "paper": (

@@ -8,12 +8,11 @@ import pandas as pd
 import pytest
 
 from twofold import load_domain
-from twofold.errors import InputError
 from twofold.lessons.beyond_the_paper import (
     change_dots,
-    gap_closed,
     gap_lines,
     lead_panels,
+    lead_reading,
     lead_table,
     moved_pictures,
     pair_table,
@@ -22,6 +21,7 @@ from twofold.lessons.beyond_the_paper import (
     warning_dots,
     warning_table,
 )
+from twofold.results.controls import best_controls
 from twofold.results.statistics import PROTOCOL
 from twofold.results.tables import pair_name
 from twofold.runs.presets import PAIRS
@@ -57,60 +57,55 @@ def two_pairs():
     return pd.concat([second, first], ignore_index=True)
 
 
+CONTROLS = ["target_only", "source_knn"]
+
+
 def test_a_pair_s_row_says_use_best_control_gain_and_oracle():
-    frame = two_pairs()
-    gaps, _ = gap_closed(frame, ME, ["target_only", "source_knn"], ORACLE)
-    table = pair_table(frame, gaps, ME)
+    table = pair_table(best_controls(two_pairs(), ME, CONTROLS, ORACLE), ME)
     assert table["pair"].tolist() == [pair_name(DEV), pair_name(CONFIRMATION)]
     assert table["use"].tolist() == ["dev", "confirmation"]
     decided, few = table["gain"]
-    assert decided.startswith("above, +5.0 points [+4.")
+    assert decided.startswith("above, +5.0 points [+3.9, ")
     assert few == "too few classes, -0.5 points (above on 0 of 2 classes)"
     assert table["told the true normals"].tolist() == ["97.0", "99.0"]
 
 
-def test_a_pair_in_which_the_method_collapsed_says_so_and_draws_no_number(figure):
+def test_a_pair_in_which_a_run_collapsed_is_told_of_the_rest():
     frame = two_pairs()
     frame["collapsed"] = frame["method"].eq(ME) & frame["target"].eq("optdigits") & frame["normal"].eq("p")
-    gaps, _ = gap_closed(frame, ME, ["target_only", "source_knn"], ORACLE)
-    row = pair_table(frame, gaps, ME).iloc[0]
-    assert (row[ME], row["gain"], row["its AUROC"]) == ("collapsed", "collapsed", "90.0")
+    row = pair_table(best_controls(frame, ME, CONTROLS, ORACLE), ME).iloc[0]
+    assert (row[ME], row["its AUROC"]) == ("94.8", "90.0")
+    assert row["gain"].startswith(f"{ME} 1/6 collapsed; of the rest above, +4.8 points [")
+
+
+def test_a_pair_in_which_the_method_collapsed_everywhere_draws_no_number(figure):
+    frame = two_pairs()
+    frame["collapsed"] = frame["method"].eq(ME) & frame["target"].eq("optdigits")
+    gaps = best_controls(frame, ME, CONTROLS, ORACLE)
+    row = pair_table(gaps, ME).iloc[0]
+    assert (row[ME], row["best control"], row["gain"]) == (
+        "collapsed",
+        "collapsed",
+        f"{ME} 6/6 collapsed; no class is left",
+    )
     ax = gap_lines(gaps, ME, figure.subplots())
     assert [text.get_text() for text in ax.texts] == ["collapsed", "-0.5"]
 
 
-def gaps(ratio=0.1, collapsed=()):
-    parts = []
-    for target, scores in {"b": (70, 60, 75, 80), "c": (50, 90, 88, 95), "d": (99, 90, 99.2, 99.5)}.items():
-        part = runs(
-            {m: (v, v) for m, v in zip(("one", "two", "mine", "oracle"), scores, strict=True)}, **of(("x", "a", target))
-        )
-        parts.append(part.assign(collapsed=[(m, target) in collapsed for m in part["method"]], anomaly_ratio=ratio))
-    return pd.concat(parts, ignore_index=True)
-
-
-def test_the_gap_closed_is_the_sum_of_gains_over_the_sum_of_gaps_that_matter():
-    table, whole = gap_closed(gaps(), "mine", ["one", "two"], "oracle")
-    assert table["best_control"].tolist() == ["one", "two", "one"]
-    assert whole["closed"] == pytest.approx((5 - 2) / (10 + 5))  # pair d has a gap below one point
-    assert whole["worst_gain"] == -2
-    assert whole["mean_gain"] == pytest.approx((5 - 2 + 0.2) / 3)
-
-
-def test_a_collapsed_control_is_not_the_best_one():
-    fallen = gaps(collapsed=[("one", "b")])
-    table, _ = gap_closed(fallen, "mine", ["one", "two"], "oracle")
-    assert table["best_control"].tolist() == ["two", "two", "one"]
-    table, whole = gap_closed(fallen, "mine", ["one"], "oracle")  # then pair b has no control at all
-    assert table["best_control"].isna().tolist() == [True, False, False]
-    assert whole["closed"] == pytest.approx((88 - 50) / (95 - 50))
-
-
-def test_gaps_want_one_ratio_and_every_method():
-    with pytest.raises(InputError, match="one anomaly_ratio"):
-        gap_closed(pd.concat([gaps(), gaps(0.2)]), "mine", ["one"], "oracle")
-    with pytest.raises(InputError, match="wanted runs of absent"):
-        gap_closed(gaps(), "absent", ["one"], "oracle")
+def test_the_lead_is_read_over_targets_by_use_and_from_one_control():
+    levels = {pair: 4.0 + i for i, pair in enumerate([*PAIRS["dev"], *PAIRS["seen"][:2]])}
+    parts = [runs({"target_only": 80, "source_knn": 60, ME: (80 + g,) * 5, ORACLE: 90}, **of(p)) for p, g in levels.items()]
+    parts.append(runs({"target_only": 98, "source_knn": 70, ME: (97.5,) * 5, ORACLE: 98.5}, **of(CONFIRMATION)))
+    whole, worst, dev, seen, confirmation, rest, closed, single = lead_reading(pd.concat(parts), ME, CONTROLS, ORACLE)
+    assert whole.startswith("lead over the control that labels judge the best of each pair: above, +4.9 points [")
+    assert whole.endswith("over 6 trials")
+    assert worst == f"worst pair -0.5, {pair_name(CONFIRMATION)}; without a number: none"
+    assert dev == "dev alone: too few trials, +5.0 points (above on 3 of 3 trials)"
+    assert seen.startswith("seen alone: too few trials, +7.5")
+    assert confirmation.startswith("confirmation alone: too few trials, -0.5")
+    assert rest.startswith("without dev: too few trials, +4.8")
+    assert closed == f"of the gap to {ORACLE} 60% is closed; left out, with a gap under 1 point: {pair_name(CONFIRMATION)}"
+    assert single == "from target_only, the single control best on dev, 60% is closed"
 
 
 def test_a_stranger_is_another_class_large_enough_to_be_drawn_from():
@@ -124,16 +119,17 @@ def test_spreads_and_collapsed_runs_stand_in_the_cells():
     n = {"n_runs": 6, "n_classes": 6}
     collected = pd.DataFrame(
         [
-            {**of(DEV), "method": "a", "mean": 90.0, "std_classes": 2.0, "std_seeds": 1.0, "n_collapsed": 0} | n,
-            {**of(DEV), "method": "b", "mean": None, "std_classes": None, "std_seeds": None, "n_collapsed": 1} | n,
+            {**of(DEV), "method": "a", "mean": 90.0, "std_classes": 2.0, "std_seeds": 1.0, "n_collapsed": 0, "rest": 90.0} | n,
+            {**of(DEV), "method": "b", "mean": None, "std_classes": None, "std_seeds": None, "n_collapsed": 1, "rest": 80.0}
+            | n,
         ]
     )
     table = spread_table(collected).set_index("method")["digits type→optdigits (dev)"]
-    assert table.to_dict() == {"a": "90.0 (classes 2.0, seeds 1.0)", "b": "1/6 collapsed"}
+    assert table.to_dict() == {"a": "90.0 (classes 2.0, seeds 1.0)", "b": "1/6 collapsed; of the rest 80.0"}
 
 
 def test_lines_go_from_control_to_oracle_and_write_the_gain(figure):
-    gaps, _ = gap_closed(two_pairs(), ME, ["target_only", "source_knn"], ORACLE)
+    gaps = best_controls(two_pairs(), ME, CONTROLS, ORACLE)
     ax = gap_lines(gaps, ME, figure.subplots())
     assert [text.get_text() for text in ax.texts] == ["+5.0", "-0.5"]
     assert [line.get_xdata().tolist() for line in ax.lines] == [[90, 97], [98, 99]]
@@ -164,7 +160,8 @@ def test_the_least_lead_is_found_for_each_origin_of_anomalies():
     table = lead_table(curve(), ME, "target_only")
     assert table["anomalies from"].tolist() == ["all others", "one class"]
     assert table[["10%", "30%"]].to_numpy().tolist() == [["+4.0", "+1.0"], ["+1.0", "-2.0"]]
-    assert table["least"].tolist() == ["above, +1.0 points [+1.0, +1.0]", "below, -2.0 points [-2.0, -2.0]"]
+    assert table["least"].tolist() == ["+1.0 points [+1.0, +1.0]", "-2.0 points [-2.0, -2.0]"]
+    assert table["verdict"].tolist() == ["above", "below"]
 
 
 def fallen_curve():
@@ -173,11 +170,11 @@ def fallen_curve():
     return frame.assign(collapsed=frame["method"].eq(ME) & frame["anomaly_ratio"].eq(0.3) & frame["normal"].eq("p"))
 
 
-def test_where_a_run_collapsed_there_is_no_lead_and_no_mean(figure):
+def test_where_a_run_collapsed_the_lead_is_of_the_rest_and_never_the_least(figure):
     frame = fallen_curve()
     table = lead_table(frame, ME, "target_only")
-    assert table["30%"].tolist() == ["collapsed", "collapsed"]
-    assert table["least"].tolist() == ["above, +4.0 points [+4.0, +4.0]", "above, +1.0 points [+1.0, +1.0]"]
+    assert table["30%"].tolist() == [f"+1.0 ({ME} 1/6 collapsed)", f"-2.0 ({ME} 1/6 collapsed)"]
+    assert table["least"].tolist() == ["+4.0 points [+4.0, +4.0]", "+1.0 points [+1.0, +1.0]"]
     lead_panels(frame, ME, "target_only", figure)
     (ax,) = figure.axes
     ends = {(line.get_linestyle(), line.get_ydata()[0]): line.get_ydata()[1] for line in ax.lines}

@@ -18,17 +18,23 @@ def ladder():
 
 def test_a_ladder_holds_is_reversed_or_undecided_step_by_step():
     found = steps(ladder(), ["source_only", "align_all", "twofold", "source_only"])
-    assert [line.split(":")[0] for line in found] == ["undecided", "holds", "reversed"]
-    assert found[1].startswith("holds: align_all < twofold, +35.0 points [")
+    verdicts = [line.split(": ")[1].split(",")[0] for line in found[:3]]
+    assert verdicts == ["undecided", "holds", "reversed"]
+    assert found[1].startswith("align_all < twofold: holds, +35.0 points [")
+    assert found[3].startswith("3 verdicts; ")
     few = ladder()
     few = few[few["normal"].astype(int) < 4]
-    assert {line.split(":")[0] for line in steps(few, ["source_only", "align_all", "twofold"])} == {"too few classes"}
+    lines = steps(few, ["source_only", "align_all", "twofold"])
+    assert {line.split(": ")[1].split(",")[0] for line in lines} == {"too few classes"}
 
 
 def test_a_step_to_what_collapsed_is_named():
     frame = ladder()
     frame = frame.assign(collapsed=frame["method"].eq("twofold") & frame["normal"].eq("0"))
-    assert steps(frame, ["source_only", "twofold"]) == ["collapsed: source_only < twofold, no difference, a run collapsed"]
+    line, _ = steps(frame, ["source_only", "twofold"])
+    assert line.startswith("source_only < twofold: twofold 1/6 collapsed; of the rest holds, +36.0 points [")
+    gone = frame.assign(collapsed=frame["method"].eq("twofold"))
+    assert steps(gone, ["source_only", "twofold"]) == ["source_only < twofold: twofold 6/6 collapsed; no class is left"]
 
 
 @pytest.mark.parametrize("seed", range(8))

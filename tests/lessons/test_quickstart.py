@@ -20,6 +20,8 @@ def swept(collapsed=None, n=5):
         told = "labels" if method == "oracle" else ""
         parts += [around(method, level, told=told, anomaly_ratio=ratio) for ratio, level in zip((0.1, 0.5), ends, strict=True)]
     frame = together(*parts)
+    more = frame[frame["normal"] == "3"].assign(normal="5")  # a sixth class, for what leaves out one
+    frame = together(frame, more) if n > 5 else frame
     fallen = (frame["method"] == collapsed) & (frame["anomaly_ratio"] == 0.5) & (frame["normal"] == "4")
     return frame.assign(collapsed=fallen)[frame["normal"].astype(int) < n]
 
@@ -30,14 +32,27 @@ def test_the_headline_names_the_highest_of_those_that_use_no_label():
 
 
 def test_the_headline_lets_nobody_win_because_another_collapsed():
+    told = curse_headline(swept(collapsed="density", n=6))
+    rest = "+20 points to source_only; density 1/12 collapsed, this is of the rest"
+    assert told == f"density is highest: 80 % AUROC on average, {rest}"  # by 80.5 to 75.5, on five classes of six
     told = curse_headline(swept(collapsed="density"))
-    assert told == "twofold is highest of those that never collapse: 75 % AUROC on average, +15 points to source_only"
+    assert told.startswith("On 4 classes, too few for a verdict, density is highest: 80 % AUROC on average")
+
+
+def test_the_headline_waits_for_nothing_that_collapsed_nearly_everywhere():
+    frame = swept()
+    told = curse_headline(frame.assign(collapsed=frame["method"].eq("density") & frame["anomaly_ratio"].eq(0.5)))
+    assert told == (
+        "twofold is highest: 75 % AUROC on average, +15 points to source_only; density 5/10 collapsed, this is of the rest"
+    )
 
 
 def test_the_headline_compares_nothing_with_what_collapsed_or_was_not_run():
     frame = swept()
-    for fallen in (frame["method"].eq("source_only"), ~frame["method"].eq("source_only")):
-        assert curse_headline(frame.assign(collapsed=fallen)).startswith("No winner")
+    told = curse_headline(frame.assign(collapsed=frame["method"].eq("source_only")))
+    assert told == "No class is left to compare the methods on: source_only 5/5 collapsed"
+    told = curse_headline(frame.assign(collapsed=~frame["method"].eq("source_only")))
+    assert told.startswith("No class is left to compare the methods on: twofold 10/10 collapsed, density 10/10 collapsed")
     with pytest.raises(InputError, match=r"wanted runs of source_only, got .*twofold"):
         curse_headline(frame[frame["method"] != "source_only"])
 
@@ -50,7 +65,8 @@ def test_a_method_that_was_not_run_at_every_ratio_is_not_the_highest():
 
 def test_few_classes_are_said_in_headline_and_reading():
     frame = swept(n=4)
-    assert curse_headline(frame).startswith("Too few classes (4) for a verdict: density is highest")
+    assert curse_headline(frame).startswith("On 4 classes, too few for a verdict, density is highest: ")
+    assert curse_headline(swept(n=1)).startswith("On 1 class, too few for a verdict, ")
     assert curse_reading(frame)[-1] == "Too few classes (4) for a verdict on any of this."
     assert not any("Too few" in line for line in curse_reading(swept()))
 
@@ -66,12 +82,13 @@ def test_the_reading_tells_cost_decline_and_distance():
 
 def test_the_reading_names_what_collapsed_and_reads_the_rest():
     lines = {line.split(":")[0]: line for line in curse_reading(swept(collapsed="twofold"))}
-    rest = "of the rest 80.0 at 10% anomalies, 69.5 at 50% (-10.5)"  # 68 to 71, without 72
-    assert lines["twofold"] == f"twofold: 1/10 collapsed, so it has no mean; {rest}."
+    rest = "79.5 at 10% anomalies, 69.5 at 50% (-10.0); there 10.0 points above source_only"  # 68 to 71, without 72
+    assert lines["twofold"] == f"twofold: twofold 1/10 collapsed; of the rest {rest}."
+    assert "collapsed" not in lines["density"]
     frame = swept()
     gone = frame.assign(collapsed=frame["method"].eq("twofold") & frame["anomaly_ratio"].eq(0.5))
     lines = {line.split(":")[0]: line for line in curse_reading(gone)}
-    assert lines["twofold"] == "twofold: 5/10 collapsed, so it has no mean; at an end of the curve none is left."
+    assert lines["twofold"] == "twofold: twofold 5/10 collapsed; no class is left."
 
 
 def test_the_reading_says_below_where_it_is_below():
@@ -79,11 +96,17 @@ def test_the_reading_says_below_where_it_is_below():
     assert curse_reading(frame) == ["twofold: 50.0 at 10% anomalies, 40.0 at 50% (-10.0); there 20.0 points below source_only."]
 
 
-def test_the_reading_gives_no_distance_to_a_collapsed_source():
+def test_the_reading_leaves_out_the_classes_of_a_collapsed_source():
     frame = swept()
+    first = frame["method"].eq("source_only") & frame["normal"].eq("0")
+    lines = curse_reading(frame.assign(collapsed=first))
+    assert lines[0] == (
+        "source_only 1/5 collapsed; of the rest the shift costs 30.0 points: 90.5 trained on the target, 60.5 on the source."
+    )
+    rest = "80.5 at 10% anomalies, 70.5 at 50% (-10.0); there 10.0 points above source_only"
+    assert lines[1] == f"twofold: source_only 1/5 collapsed; of the rest {rest}."
     lines = curse_reading(frame.assign(collapsed=frame["method"].eq("source_only")))
-    assert not any("source_only" in line or "shift costs" in line for line in lines)
-    assert "twofold: 80.0 at 10% anomalies, 70.0 at 50% (-10.0)." in lines
+    assert {line.split("; ")[1] for line in lines} == {"no class is left."}
 
 
 def test_the_selection_is_read_at_both_ends():
@@ -106,7 +129,7 @@ def test_bars_are_means_with_their_classes_as_dots():
     assert to_hex(ax.patches[0].get_facecolor()) == look_of("source_only").color.lower()
     dots = [dots.get_offsets()[:, 1].tolist() for dots in ax.collections]
     assert dots == [[50, 70], [80, 90]]
-    assert written(ax) == ["60", "1/2\ncollapsed", "85"]
+    assert written(ax) == ["60", "1/2\ncollapsed;\nof the rest 60.0", "85"]
     assert [label.get_text() for label in ax.get_xticklabels()][1] == "trained on\nthe target's normals"
     plt.close(figure)
 

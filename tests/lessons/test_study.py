@@ -56,7 +56,7 @@ def test_files_and_runs_stand_in_the_manifest(tmp_path):
     made = study(f'figures = "{tmp_path}/figures"\nruns = "{tmp_path}/runs"')
     configs = made.plan("digits", "type", "optdigits", method=["target_only", "zero_shot"])
     frame = made.run(configs)
-    made.save_table(pd.DataFrame({"a": [1]}), "table9", frame)
+    made.save_table(pd.DataFrame({"a": [1]}), "table9", frame, note="3 verdicts")
     manifest = json.loads((tmp_path / "figures" / "example.json").read_text())
     assert manifest["files"] == ["table9.csv", "table9.md"]
     assert sorted(manifest["runs"]) == sorted(frame["config_hash"])
@@ -67,6 +67,7 @@ def test_files_and_runs_stand_in_the_manifest(tmp_path):
         "n = 1 classes x 1 seeds",
         "10 % anomalies",
         "last step",
+        "\n3 verdicts\n",
     ):
         assert word in text
 

@@ -6,28 +6,42 @@ from given import around, runs, together, written
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_rgba
 
-from twofold.lessons.the_honest_table import comparison, method_dots
+from twofold.lessons.the_honest_table import comparisons, method_dots
 from twofold.results.statistics import class_means, look_of
 
 
 @pytest.mark.parametrize(
     ("ours", "words"),
     [
-        (around("density", 90.0), "density is above twofold: +10.0 points [+10.0, +10.0]"),
-        (around("density", 70.0), "density is below twofold: -10.0 points [-10.0, -10.0]"),
-        (around("density", 80.0), "density is undecided against twofold: +0.0 points [+0.0, +0.0]"),
+        (around("density", 90.0), "density to twofold: above, +10.0 points [+10.0, +10.0]"),
+        (around("density", 70.0), "density to twofold: below, -10.0 points [-10.0, -10.0]"),
+        (around("density", 80.0), "density to twofold: undecided, +0.0 points [+0.0, +0.0]"),
         (
             runs("density", 90.0, 60.0),
-            "density against twofold has too few classes for a verdict: -3.5 points (above on 1 of 2 classes)",
+            "density to twofold: too few classes, -3.5 points (above on 1 of 2 classes)",
         ),
         (
             around("density", 99.0, collapsed=True),
-            "density and twofold cannot be compared: no difference, a run collapsed",
+            "density to twofold: density 5/5 collapsed; no class is left",
         ),
     ],
 )
 def test_a_comparison_says_above_only_where_the_interval_does(ours, words):
-    assert comparison(together(around("twofold", 80.0), ours), "density", "twofold") == words
+    assert comparisons(together(around("twofold", 80.0), ours), ["density"], ["twofold"])[0] == words
+
+
+def test_every_method_is_held_against_every_control_and_the_verdicts_are_counted():
+    frame = together(*(around(name, level) for name, level in {"a": 80.0, "b": 70.0, "c": 60.0, "d": 50.0}.items()))
+    lines = comparisons(frame, ["a", "b"], ["c", "d"])
+    assert [line.split(":")[0] for line in lines[:4]] == ["a to c", "a to d", "b to c", "b to d"]
+    assert lines[4] == "4 verdicts; by chance about one of 20 would exclude zero, of these 0.2"
+
+
+def test_one_collapsed_run_does_not_silence_a_comparison():
+    ours = runs("density", *(90.0, 91.0, 92.0) * 2)
+    frame = together(runs("twofold", *(80.0,) * 6), ours.assign(collapsed=ours["normal"].eq("0")))
+    line, _ = comparisons(frame, ["density"], ["twofold"])
+    assert line.startswith("density to twofold: density 1/6 collapsed; of the rest above, +11.2 points [")
 
 
 def test_a_dot_stands_at_the_mean_with_its_spread_and_is_hollow_where_labels_were_told():
@@ -41,7 +55,7 @@ def test_a_dot_stands_at_the_mean_with_its_spread_and_is_hollow_where_labels_wer
     assert [dot.get_offsets()[0].tolist() for dot in dots] == [[60, 0], [85, 2], [93, 3]]
     faces = (look_of("source_only").color, look_of("new").color, "white")
     assert [tuple(dot.get_facecolor()[0]) for dot in dots] == [to_rgba(color) for color in faces]
-    assert written(ax) == ["60.0", "1/2 collapsed", "85.0", "93.0"]
+    assert written(ax) == ["60.0", "1/2 collapsed; of the rest 55.0", "85.0", "93.0"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["source_only", "twofold", "new", "oracle"]
     first = next(found for found in ax.collections if isinstance(found, LineCollection))
     assert first.get_segments()[0].tolist() == [[50, 0], [70, 0]]  # one deviation to each side

@@ -169,6 +169,18 @@ def test_overrides_undecided_and_collapsed_runs_are_told_apart():
     }
 
 
+def test_a_claim_is_judged_without_the_class_that_collapsed():
+    better = runs("twofold", 70, n=7)
+    better[2] = {**better[2], "collapsed": True, "auroc": 0.0}
+    frame = as_frame([*better, *runs("source_only", 60, n=7)])
+    (row,) = check_claims(frame, "table2").to_dict("records")
+    assert (row["verdict"], row["difference"], row["n_classes"]) == ("holds", 10, 6)
+    assert row["collapsed"] == "twofold at 10% 1/7 collapsed"
+    few = as_frame([*better[:5], *runs("source_only", 60)])
+    (row,) = check_claims(few, "table2").to_dict("records")
+    assert (row["verdict"], row["n_classes"]) == ("too few classes", 4)
+
+
 def test_pairs_are_judged_apart_beside_their_own_printed_number():
     sketch, digits = ("pacs", "photo", "sketch"), ("digits", "type", "optdigits")
     results = [*runs("twofold", 70, sketch), *runs("source_only", 60, sketch)]

@@ -8,11 +8,14 @@ from made import grid, result
 
 from twofold.parts.gaussians import WEAK_CONTRAST
 from twofold.results.sentences import (
+    fallen_words,
     fit_summary,
     interval_words,
     markdown_table,
     render,
     run_summary,
+    verdict_count,
+    verdict_words,
     weak_words,
     with_spread,
 )
@@ -73,12 +76,38 @@ def test_spreads_are_named_and_one_class_has_none():
     (row,) = collect(grid({"0": [70, 74], "1": [90, 94]})).to_dict("records")
     assert with_spread(row) == "82.0 (classes 10.0, seeds 2.8)"
     assert with_spread(collect(grid({"0": [70]})).iloc[0]) == "70.0 (one class)"
-    assert with_spread(collect([result(collapsed=True), result("1")]).iloc[0]) == "1/2 collapsed"
+    assert with_spread(collect([result(collapsed=True), result("1")]).iloc[0]) == "1/2 collapsed; of the rest 80.0"
+    assert with_spread(collect([result(collapsed=True)]).iloc[0]) == "1/1 collapsed"
 
 
 def test_interval_words_have_no_interval_where_there_is_none():
     assert "[" not in interval_words({"verdict": "too few classes", "difference": 1.0, "n_above": 1, "n_classes": 1})
-    assert interval_words({"verdict": "collapsed"}) == "no difference, a run collapsed"
+    assert interval_words({"verdict": "collapsed"}) == "no class is left"
+    few = {"verdict": "too few trials", "difference": 1.0, "n_above": 1, "n_trials": 3, "n_classes": 20}
+    assert interval_words(few) == "+1.0 points (above on 1 of 3 trials)"
+    declared = {"verdict": "one class", "difference": 1.0, "low": None}
+    assert interval_words(declared) == "+1.0 points"
+    assert interval_words({**declared, "low": -1.0, "high": 3.0}) == "+1.0 points [-1.0, +3.0] over pictures"
+
+
+def test_a_verdict_names_what_collapsed_before_it_speaks_of_the_rest():
+    one, every = ({"twofold": {"n_collapsed": k, "n_runs": 30}} for k in (1, 30))
+    found = {"verdict": "below", "difference": -2.1, "low": -3.2, "high": -1.0, "collapsed": {}}
+    assert verdict_words(found) == "below, -2.1 points [-3.2, -1.0]"
+    assert verdict_words({**found, "collapsed": one}, "reversed").startswith(
+        "twofold 1/30 collapsed; of the rest reversed, -2.1"
+    )
+    assert verdict_words({"verdict": "collapsed", "collapsed": every}) == "twofold 30/30 collapsed; no class is left"
+    both = one | {"density": {"n_collapsed": 2, "n_runs": 30}}
+    assert fallen_words(both) == "twofold 1/30 collapsed, density 2/30 collapsed"
+
+
+def test_verdicts_are_counted_where_an_interval_stands_behind_them():
+    said = verdict_count(["above", "holds", "undecided", "reversed", "below", "collapsed", "too few trials", "one class"])
+    assert said == "5 verdicts; by chance about one of 20 would exclude zero, of these 0.2"
+    assert verdict_count(["above"] * 24).endswith("of these 1.2")
+    assert verdict_count(["above"]).startswith("1 verdict;")
+    assert verdict_count(["too few classes"]) == ""
 
 
 def test_aggregates_come_in_four_styles():
@@ -86,7 +115,9 @@ def test_aggregates_come_in_four_styles():
     rows = {row["method"]: row for row in json.loads(render(collected, "json"))}
     assert (rows["twofold"]["mean"], rows["twofold"]["std_seeds"]) == (80.0, None)
     assert (rows["density"]["mean"], rows["density"]["n_collapsed"]) == (None, 1)
+    assert "rest" not in rows["density"]
     assert render(collected, "csv").splitlines()[0].startswith("method,mean,std_classes")
+    assert render(collected, "csv").splitlines()[0].endswith(",n_collapsed")
     for style in ("table", "markdown"):
         assert "80.0 (classes 10.0)" in render(collected, style)
         assert "1/1 collapsed" in render(collected, style)

@@ -18,8 +18,12 @@ from twofold.results.statistics import (
     collect,
     look_of,
     one_of_each,
+    over_trials,
     selection_means,
+    t_interval,
+    whole_classes,
 )
+from twofold.runs.metrics import auroc
 from twofold.runs.presets import RECIPE_VERSION
 
 CLASSES = "0123456789"
@@ -58,7 +62,7 @@ def test_a_group_with_a_collapsed_run_has_a_count_in_place_of_a_mean():
 
 def test_the_keys_of_an_aggregate_are_those_of_the_contract():
     named = ["method", "mean", "std_classes", "std_seeds", "n_classes", "n_seeds", "n_runs", "n_collapsed"]
-    assert collect(grid({"0": [70]})).columns.tolist() == named
+    assert collect(grid({"0": [70]})).columns.tolist() == [*named, "rest"]  # that is for words alone
 
 
 def test_what_collapsed_is_told_with_the_mean_of_the_rest_and_the_classes_that_stand():
@@ -66,7 +70,7 @@ def test_what_collapsed_is_told_with_the_mean_of_the_rest_and_the_classes_that_s
     (row,) = class_means(frame).to_dict("records")
     assert np.isnan(row["mean"])
     assert np.isnan(row["std_classes"])
-    assert row["rest"] == pytest.approx((71 + 90 + 60) / 3)
+    assert row["rest"] == pytest.approx((71 + 90) / 2)  # one seed of a class is no class
     assert row["classes"] == pytest.approx({"0": 71, "1": 90, "2": np.nan}, nan_ok=True)
     assert by_class(class_means(frame))["twofold"].isna().tolist() == [False, False, True]
 
@@ -237,7 +241,7 @@ def versus(gains, pair=("digits", "type", "optdigits"), seeds=2):
     ],
 )
 def test_a_method_is_above_another_where_the_interval_over_classes_excludes_zero(gains, verdict):
-    found = above(as_frame(versus(gains)), "twofold", "source_only", n_boot=2000)
+    found = above(as_frame(versus(gains)), "twofold", "source_only")
     assert found["verdict"] == verdict
     assert found["difference"] == pytest.approx(np.mean(gains))
     assert found["low"] <= found["difference"] + 1e-9
@@ -247,76 +251,149 @@ def test_a_method_is_above_another_where_the_interval_over_classes_excludes_zero
 
 @pytest.mark.parametrize(("n", "verdict"), [(1, "too few classes"), (4, "too few classes"), (5, "above")])
 def test_a_verdict_needs_five_classes(n, verdict):
-    found = above(as_frame(versus([5.0] * n)), "twofold", "source_only", n_boot=200)
+    found = above(as_frame(versus([5.0] * n)), "twofold", "source_only")
     assert (found["verdict"], found["difference"]) == (verdict, 5)
     assert (found["low"] is None) == (verdict == "too few classes")
     assert (found["n_classes"], found["n_above"]) == (n, n)
 
 
-def test_every_pair_needs_five_classes():
-    frame = as_frame(versus([5.0] * 10) + versus([5.0] * 3, pair=("digits", "mnist", "optdigits")))
-    assert above(frame, "twofold", "source_only", 200)["verdict"] == "too few classes"
-
-
 def test_swapping_method_and_control_turns_the_verdict_round():
     frame = as_frame(versus(list(range(1, 11))))
-    one, other = above(frame, "twofold", "source_only", 2000), above(frame, "source_only", "twofold", 2000)
+    one, other = above(frame, "twofold", "source_only"), above(frame, "source_only", "twofold")
     assert (one["verdict"], other["verdict"]) == ("above", "below")
     assert other["difference"] == -one["difference"]
 
 
-def test_the_interval_is_that_of_a_bootstrap_over_classes():
+def test_the_interval_is_that_of_student():
     gains = np.arange(1.0, 11.0)
     found = above(as_frame(versus(gains)), "twofold", "source_only")
-    error = gains.std() / np.sqrt(10)  # normal approximation of the bootstrap's spread
-    assert found["low"] == pytest.approx(5.5 - 1.96 * error, abs=0.15)
-    assert found["high"] == pytest.approx(5.5 + 1.96 * error, abs=0.15)
+    half = 2.262 * gains.std(ddof=1) / np.sqrt(10)  # of a printed table, nine degrees of freedom
+    assert (found["low"], found["high"]) == pytest.approx((5.5 - half, 5.5 + half), abs=1e-3)
 
 
-def bootstrap_one_by_one(pairs, n_boot, seed):
-    """The reference: one draw after the other, pairs first, then the classes of each."""
-    rng = np.random.default_rng(seed)
-    means = np.empty(n_boot)
-    for i in range(n_boot):
-        drawn = rng.integers(len(pairs), size=len(pairs))
-        means[i] = np.mean([rng.choice(pairs[p], len(pairs[p])).mean() for p in drawn])
-    return means
+NULLS = {  # of mean zero; the gains of classes in our runs are about as skewed as the second
+    "gaussian": lambda rng, size: rng.normal(size=size),
+    "gamma of shape 4": lambda rng, size: rng.gamma(4.0, size=size) - 4,
+}
 
 
-@pytest.mark.parametrize("sizes", [(10,), (7, 11), (10, 7, 7, 11)])
-def test_draws_made_at_once_are_distributed_as_draws_made_one_by_one(sizes):
-    rng = np.random.default_rng(1)
-    pairs = [rng.normal(2 * i, 5, size) for i, size in enumerate(sizes)]
-    at_once, one_by_one = statistics._bootstrap(pairs, 40_000, 0), bootstrap_one_by_one(pairs, 10_000, 0)
-    error = one_by_one.std() / np.sqrt(10_000)
-    assert at_once.mean() == pytest.approx(one_by_one.mean(), abs=5 * error)
-    assert at_once.std() == pytest.approx(one_by_one.std(), rel=0.05)
-    ends = [np.quantile(draws, [0.025, 0.5, 0.975]) for draws in (at_once, one_by_one)]
-    assert ends[0] == pytest.approx(ends[1], abs=8 * error)  # a quantile's error is a few times that of the mean
+def called(low, high):
+    """Share of intervals that exclude zero."""
+    return float(np.mean((low > 0) | (high < 0)))
+
+
+def percentile(values, rng, n_boot=400):
+    """What intervals were before: the bootstrap of the mean, one row a case."""
+    n = values.shape[1]
+    draws = rng.multinomial(n, np.full(n, 1 / n), n_boot) / n  # (n_boot, n), how often each is drawn
+    return np.quantile(values @ draws.T, [0.025, 0.975], axis=1)
+
+
+@pytest.mark.parametrize("n", [5, 7, 10, 11])
+@pytest.mark.parametrize("null", NULLS)
+def test_an_effect_that_is_not_there_is_called_in_about_five_percent_of_cases(null, n):
+    rng = np.random.default_rng(0)
+    values = NULLS[null](rng, (50_000, n))
+    assert 0.03 < called(*t_interval(values)) < 0.07
+    assert called(*percentile(values[:10_000], rng)) > 0.08  # two to three times what it says
+
+
+@pytest.mark.parametrize("sizes", [(2, 1, 1, 1, 1), (2, 2, 1, 1, 1, 1, 1, 1), (6, 5, 5, 5, 5, 1, 1)])
+def test_pairs_that_share_a_target_are_one_trial_or_the_level_is_lost(sizes):
+    rng = np.random.default_rng(0)
+    trial = np.repeat(np.arange(len(sizes)), sizes)  # of each pair
+    target, own = rng.normal(size=(20_000, len(sizes))), rng.normal(0, 0.5, (20_000, len(trial)))
+    pairs = target[:, trial] + own
+    trials = np.stack([pairs[:, trial == i].mean(1) for i in range(len(sizes))], axis=1)
+    assert 0.03 < called(*t_interval(trials)) < 0.07
+    assert called(*t_interval(pairs)) > 0.07
+    index = pd.MultiIndex.from_tuples([("d", str(i), str(t)) for i, t in enumerate(trial)], names=PAIR)
+    found = over_trials(pd.Series(pairs[0], index=index))
+    assert (found["low"], found["high"]) == pytest.approx(t_interval(trials[0]))
+    assert found["n_trials"] == len(sizes)
 
 
 def test_more_seeds_of_one_run_do_not_make_the_interval_narrower():
-    few, many = (above(as_frame(versus(range(10), seeds=s)), "twofold", "source_only", 2000) for s in (2, 8))
+    few, many = (above(as_frame(versus(range(10), seeds=s)), "twofold", "source_only") for s in (2, 8))
     assert many["high"] - many["low"] == pytest.approx(few["high"] - few["low"])
 
 
-def test_pairs_are_drawn_before_classes():
-    # drawn as 20 classes alone, the interval would be about 3 +- 0.9
-    frame = as_frame(versus([5.0] * 10) + versus([1.0] * 10, pair=("digits", "mnist", "optdigits")))
-    found = above(frame, "twofold", "source_only", 2000)
-    assert (found["difference"], found["verdict"]) == (3, "above")
-    assert (found["low"], found["high"]) == (1, 5)  # a quarter of the draws takes one pair twice
+def into(*targets, gains=(1.0, 2.0), source="type"):
+    """Runs into these targets, a point more for each further one."""
+    pairs = [("digits", source, target) for target in targets]
+    return [run for i, pair in enumerate(pairs) for run in versus([gain + i for gain in gains], pair=pair)]
+
+
+def test_several_pairs_are_judged_over_their_targets():
+    found = above(as_frame(into(*"abcde")), "twofold", "source_only")
+    low, high = t_interval(np.arange(1.5, 6))
+    assert (found["difference"], found["verdict"]) == (3.5, "above")
+    assert (found["low"], found["high"]) == pytest.approx((low, high))
+    assert (found["n_classes"], found["n_pairs"], found["n_trials"], found["n_above"]) == (10, 5, 5, 5)
+
+
+def test_pairs_into_one_target_are_one_trial():
+    twice = into("a", "b") + into("a", source="mnist", gains=(3.0, 4.0))  # 1.5 and 3.5 into a, 2.5 into b
+    found = above(as_frame(twice), "twofold", "source_only")
+    assert (found["difference"], found["n_pairs"], found["n_trials"]) == (2.5, 3, 2)
+    assert (found["verdict"], found["low"]) == ("too few trials", None)
+    assert (found["n_classes"], found["n_above"]) == (6, 2)  # of the trials
 
 
 def test_pairs_weigh_equally_however_many_classes_each_has():
-    frame = as_frame(versus([6.0] * 10) + versus([0.0] * 5, pair=("digits", "mnist", "optdigits")))
-    assert above(frame, "twofold", "source_only", 500)["difference"] == 3
+    frame = as_frame(versus([6.0] * 10) + versus([0.0] * 5, pair=("digits", "type", "mnist")))
+    assert above(frame, "twofold", "source_only")["difference"] == 3
+
+
+ELPV = ("elpv", "mono", "poly")
+
+
+def test_a_class_that_its_data_set_declares_is_a_pair_but_no_class():
+    frame = as_frame(into(*"abcd") + versus([9.0], pair=ELPV))
+    found = above(frame, "twofold", "source_only")
+    assert (found["n_classes"], found["n_pairs"], found["n_trials"], found["verdict"]) == (8, 5, 5, "above")
+    alone = above(frame[frame["dataset"] == "elpv"], "twofold", "source_only")
+    assert (alone["verdict"], alone["difference"], alone["low"]) == ("one class", 9, None)
+
+
+def test_a_declared_class_has_an_interval_over_pictures_where_scores_are_handed():
+    rng = np.random.default_rng(0)
+    shift = {"source_only": 0.5, "twofold": 1.5}
+    tests, results = {}, []
+    for seed in range(2):
+        ids = np.array([f"p{i:03d}" for i in rng.permutation(150)[:120]])
+        kinds = np.array([int(name[1:]) < 50 for name in ids]).astype(int)  # a picture is of one kind in all seeds
+        for method, gain in shift.items():
+            test = {"ids": ids, "labels": kinds, "scores": rng.normal(size=120) + gain * kinds}
+            run = result("functional", seed, auroc(kinds, test["scores"]), method, pair=ELPV)
+            tests[run["config_hash"]] = test
+            results.append(run)
+    frame = as_frame(results)
+    found = above(frame, "twofold", "source_only", tests.__getitem__)
+    assert found["verdict"] == "one class"
+    assert 0 < found["low"] < found["difference"] < found["high"] < 40
+    assert above(frame, "twofold", "source_only", tests.__getitem__) == found
+    shuffled = {key: {name: values[::-1] for name, values in test.items()} for key, test in tests.items()}
+    assert above(frame, "twofold", "source_only", shuffled.__getitem__) == found  # a picture is known by its id
+
+
+def test_the_interval_over_pictures_holds_its_level():
+    rng = np.random.default_rng(1)
+    ids, labels = np.array([f"{i:03d}" for i in range(90)]), np.repeat([0, 1], [60, 30])
+    outside = 0
+    for _ in range(200):
+        shared = rng.normal(size=90) + labels
+        tests = {m: {"ids": ids, "labels": labels, "scores": shared + rng.normal(size=90)} for m in "ab"}
+        runs = pd.DataFrame({"seed": 0, "method": ["a", "b"], "config_hash": ["a", "b"]})
+        low, high = statistics._over_pictures(runs, "a", "b", tests.__getitem__, n_boot=200)
+        outside += low > 0 or high < 0
+    assert 0.02 < outside / 200 < 0.09
 
 
 def test_classes_and_seeds_that_one_method_lacks_are_left_out():
     frame = as_frame([*versus([2.0] * 10), *(result(c, 0, 0.0, method="density") for c in CLASSES)])
-    assert above(frame, "twofold", "source_only", 500)["difference"] == 2
-    found = above(frame, "twofold", "density", 500)
+    assert above(frame, "twofold", "source_only")["difference"] == 2
+    found = above(frame, "twofold", "density")
     assert (found["difference"], found["n_classes"]) == (73, 10)  # seed 0 alone has both
 
 
@@ -329,23 +406,63 @@ def test_methods_that_share_no_class_are_named():
 
 def test_a_verdict_is_repeatable():
     frame = as_frame(versus([4, -4] * 5))
-    assert above(frame, "twofold", "source_only", 500) == above(frame, "twofold", "source_only", 500)
+    assert above(frame, "twofold", "source_only") == above(frame, "twofold", "source_only")
 
 
-@pytest.mark.parametrize("which", [0, -1])
-def test_a_collapsed_run_has_no_verdict_on_who_is_above(which):
-    results = versus([5.0] * 10)
-    results[which] = {**results[which], "collapsed": True}
-    found = above(as_frame(results), "twofold", "source_only", 500)
-    assert found.pop("verdict") == "collapsed"
-    assert set(found.values()) == {None}
+def fallen(results, *which):
+    return [{**result, "collapsed": True} if i in which else result for i, result in enumerate(results)]
+
+
+@pytest.mark.parametrize(("which", "method"), [(0, "source_only"), (20, "twofold")])
+def test_a_collapsed_run_takes_its_class_out_and_is_counted(which, method):
+    gains = [50.0, *[5.0, 6.0, 7.0] * 3]  # class 0 would make it +10.4
+    found = above(as_frame(fallen(versus(gains), which)), "twofold", "source_only")
+    assert (found["verdict"], found["difference"], found["n_classes"]) == ("above", 6, 9)
+    assert found["collapsed"] == {method: {"n_collapsed": 1, "n_runs": 20}}
+
+
+def test_a_run_without_a_score_is_counted_as_collapsed_not_as_missing():
+    results = fallen(versus([5.0] * 10), 20)
+    results[20]["auroc"] = None
+    found = above(as_frame(results), "twofold", "source_only")
+    assert (found["n_classes"], found["collapsed"]["twofold"]["n_collapsed"]) == (9, 1)
+
+
+def test_too_many_collapsed_classes_leave_too_few_and_all_leave_none():
+    few = above(as_frame(fallen(versus([5.0] * 6), 0, 2)), "twofold", "source_only")
+    assert (few["verdict"], few["n_classes"], few["low"]) == ("too few classes", 4, None)
+    none = above(as_frame(fallen(versus([5.0] * 2), 0, 2)), "twofold", "source_only")
+    assert (none["verdict"], none["difference"]) == ("collapsed", None)
+    assert none["collapsed"] == {"source_only": {"n_collapsed": 2, "n_runs": 4}}
+
+
+def test_methods_are_compared_on_the_classes_where_none_collapsed():
+    results = [*versus([5.0] * 4), *grid({c: [60.0, 60.0] for c in "0123"}, method="density")]
+    rest, counts = whole_classes(as_frame(fallen(results, 0, 17)))
+    assert sorted(set(rest["normal"])) == ["1", "2", "3"]  # both fell on class 0
+    assert {name: count["n_collapsed"] for name, count in counts.items()} == {"source_only": 1, "density": 1}
+
+
+def test_a_method_that_collapsed_nearly_everywhere_silences_no_other():
+    frame = as_frame(fallen([*versus([5.0] * 4), *grid({c: [60.0] for c in "0123"}, method="density")], 16, 17, 18))
+    rest, counts = whole_classes(frame)
+    assert (set(rest["method"]), sorted(set(rest["normal"]))) == ({"twofold", "source_only"}, list("0123"))
+    assert counts == {"density": {"n_collapsed": 3, "n_runs": 4}}
+    needed, _ = whole_classes(frame, needed=["density"])
+    assert set(needed["normal"]) == {"3"}
+
+
+def test_what_collapsed_on_one_pair_stands_on_another():
+    results = fallen(versus([5.0] * 2), 0) + versus([5.0] * 2, pair=("digits", "type", "mnist"))
+    rest, _ = whole_classes(as_frame(results))
+    assert rest.groupby("target")["normal"].nunique().to_dict() == {"optdigits": 1, "mnist": 2}
 
 
 def test_several_anomaly_ratios_are_never_mixed_in_a_verdict():
     results = versus([5.0] * 10)
     results[0] = {**results[0], "anomaly_ratio": 0.3}
     with pytest.raises(InputError, match="wanted runs of one anomaly_ratio"):
-        above(as_frame(results), "twofold", "source_only", 500)
+        above(as_frame(results), "twofold", "source_only")
 
 
 def test_every_method_can_be_told_apart_in_a_figure():

@@ -15,10 +15,10 @@ DIGITS = {"dataset": "digits", "source": "type", "target": "optdigits"}
 
 
 def collected(*rows, pair=DIGITS):
-    """One row a method: (method, mean, collapsed runs)."""
+    """One row a method: (method, mean, collapsed runs); the rest has a mean of 70."""
     table = [
         {**pair, "method": method, "mean": mean, "std_classes": 4.0, "std_seeds": None, "n_classes": 2, "n_seeds": 1}
-        | {"n_runs": 2, "n_collapsed": n_collapsed}
+        | {"n_runs": 2, "n_collapsed": n_collapsed, "rest": 70.0}
         for method, mean, n_collapsed in rows
     ]
     return pd.DataFrame(table).astype({"mean": object, "std_seeds": object})
@@ -63,7 +63,7 @@ def test_what_was_not_run_is_marked_quoted_and_has_no_number_of_ours():
 
 def test_a_collapsed_group_is_words_and_has_no_difference():
     row = row_of(beside_published(collected(("twofold", None, 1)), published("table4")), "twofold")
-    assert (row["ours"], row["std over classes"], row["difference"]) == ("1/2 collapsed", "", "")
+    assert (row["ours"], row["std over classes"], row["difference"]) == ("1/2 collapsed; of the rest 70.0", "", "")
 
 
 def test_a_published_gain_stands_beside_our_gain():
@@ -113,7 +113,7 @@ def test_a_class_that_one_method_lacks_is_an_empty_cell():
 def test_a_collapsed_class_has_no_number_and_its_average_none_either():
     frame = runs(collapsed=[("twofold", 1, 0)])
     cells = per_class_table(frame, ["twofold"])["twofold"].tolist()
-    assert cells == ["81.0", "1/2 collapsed", "91.0", "1/6 collapsed", "", ""]
+    assert cells == ["81.0", "1/2 collapsed", "91.0", "1/6 collapsed; of the rest 86.0", "", ""]
 
 
 def test_spreads_below_a_table_are_over_classes_ddof_0_and_over_seeds_ddof_1():
@@ -149,7 +149,8 @@ def test_a_pair_is_named_in_one_way():
 
 def test_standing_orders_by_mean_and_says_what_is_undecided():
     lines = standing(runs(SIX), ["source_only", "align_all", "twofold"])
-    assert [line.split(":")[0] for line in lines] == ["1. twofold", "2. source_only", "3. align_all"]
+    assert [line.split(":")[0] for line in lines[:3]] == ["1. twofold", "2. source_only", "3. align_all"]
+    assert lines[3:] == ["2 verdicts; by chance about one of 20 would exclude zero, of these 0.1"]
     assert "to twofold -35.0 points" in lines[1]
     assert lines[2].endswith("(undecided)")
     assert not lines[1].endswith("(undecided)")
@@ -158,7 +159,11 @@ def test_standing_orders_by_mean_and_says_what_is_undecided():
 def test_standing_gives_what_collapsed_no_place_but_names_it():
     lines = standing(runs(collapsed=[("twofold", 0, 0)]), list(SCORES))
     assert [line.split(":")[0] for line in lines] == ["1. source_only", "2. align_all", "no place. twofold"]
-    assert lines[-1] == "no place. twofold: 1/6 collapsed; of the rest 86.3"  # classes 82, 86 and 91
+    rest = "of the rest 88.5, to source_only +37.5 points (above on 2 of 2 classes)"  # classes 86 and 91
+    assert lines[-1] == f"no place. twofold: 1/6 collapsed; {rest}"
+    decided = standing(runs(SIX, collapsed=[("twofold", 0, 0)]), list(SCORES))
+    assert "; of the rest 87.0, to source_only +36.0 points [" in decided[-2]
+    assert decided[-1].startswith("2 verdicts; ")
     everywhere = [("twofold", i, seed) for i in range(3) for seed in (0, 1)]
     assert standing(runs(collapsed=everywhere), ["twofold"]) == ["no place. twofold: 6/6 collapsed"]
 
@@ -177,7 +182,8 @@ def test_one_class_has_no_spread_over_classes():
 
 
 def test_claims_in_words_decide_only_with_several_classes():
-    (line,) = claim_lines(check_claims(runs(SIX), "table1"))
+    line, count = claim_lines(check_claims(runs(SIX), "table1"))
+    assert count.startswith("1 verdict; by chance about one of 20")
     assert line.startswith("holds: ")
     assert "; ours +35.0 [" in line
     (line,) = claim_lines(check_claims(runs(), "table1"))
@@ -186,6 +192,17 @@ def test_claims_in_words_decide_only_with_several_classes():
     (line,) = claim_lines(check_claims(runs({"twofold": (80.0,)}), "table1"))
     assert line.startswith("not run: ")
     assert "ours" not in line
+
+
+def test_a_claim_names_what_collapsed_and_is_told_of_the_rest():
+    frame = runs(SIX, collapsed=[("twofold", 0, 0)])
+    line, _ = claim_lines(check_claims(frame, "table1"))
+    assert line.startswith("holds: ")
+    assert "; twofold at 10% 1/12 collapsed; of the rest ours +36.0 [" in line
+    everywhere = [("twofold", i, seed) for i in range(6) for seed in (0, 1)]
+    (line,) = claim_lines(check_claims(runs(SIX, collapsed=everywhere), "table1"))
+    assert line.startswith("collapsed: ")
+    assert "]; twofold at 10% 12/12 collapsed; printed" in line
 
 
 @pytest.mark.parametrize("table", [per_class_table, standing])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,19 +12,19 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from twofold.data.domains import Domain
-from twofold.errors import InputError
 from twofold.plots.style import COLORS, collapsed_words
-from twofold.results.sentences import interval_words, with_spread
-from twofold.results.statistics import PAIR, PROTOCOL, above, class_means, look_of, one_of_each
+from twofold.results.controls import LEAST_GAP, best_controls, over_pairs
+from twofold.results.sentences import fallen_words, interval_words, verdict_words, with_spread
+from twofold.results.statistics import PAIR, above, class_means, look_of
 from twofold.results.tables import pair_name
 from twofold.runs.presets import PAIRS
 
 __all__ = [
     "by_use",
     "change_dots",
-    "gap_closed",
     "gap_lines",
     "lead_panels",
+    "lead_reading",
     "lead_table",
     "moved_pictures",
     "pair_table",
@@ -100,64 +99,29 @@ def spread_table(collected: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(cells).rename_axis("method").reset_index()
 
 
-def gap_closed(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle: str) -> tuple[pd.DataFrame, dict[str, float]]:
-    """How much of the way from the best control to its own oracle a method goes, pair by pair and over all.
-
-    Parameters
-    ----------
-    frame : runs of one ratio and protocol; a method with a collapsed run in a pair has no mean there.
-    method : a name in its ``method`` column.
-    controls : the best of them is taken in each pair.
-    oracle : the same method with the true target normals and nothing else changed.
-
-    Returns
-    -------
-    A row a pair (best control, its mean, the method's, the oracle's, gain, gap; points of AUROC) and the whole: mean_gain
-    and worst_gain over all pairs, and closed, the sum of gains over the sum of gaps, in which a pair whose gap is below one
-    point has no part; NaN where no pair is left. A pair without a mean of the method, of its oracle or of any control is a
-    row of NaN and has no part in the whole.
-
-    Raises
-    ------
-    InputError : a method that the frame does not hold, several ratios, presets or protocols.
-    """
-    one_of_each(frame, ["anomaly_ratio", *PROTOCOL])
-    missing = {method, oracle, *controls} - set(frame["method"])
-    if missing:
-        had = ", ".join(frame["method"].unique())
-        raise InputError(f"wanted runs of {', '.join(sorted(missing))}, got {had}; run them first")
-    means = class_means(frame, [*PAIR, "method"]).set_index([*PAIR, "method"])["mean"].unstack("method")
-    candidates = means[list(controls)]
-    best = candidates.fillna(-np.inf).idxmax(axis=1).where(candidates.notna().any(axis=1))
-    table = pd.DataFrame({"best_control": best, "control": candidates.max(axis=1)})
-    table["method"], table["oracle"] = means[method], means[oracle]
-    table["gain"], table["gap"] = table["method"] - table["control"], table["oracle"] - table["control"]
-    wide = table[(table["gap"] >= 1) & table["gain"].notna()]
-    closed = float(wide["gain"].sum() / wide["gap"].sum()) if len(wide) else float("nan")
-    whole = {"mean_gain": float(table["gain"].mean()), "worst_gain": float(table["gain"].min()), "closed": closed}
-    return table.reset_index(), whole
-
-
-def pair_table(frame: pd.DataFrame, gaps: pd.DataFrame, method: str) -> pd.DataFrame:
+def pair_table(leads: pd.DataFrame, method: str) -> pd.DataFrame:
     """A row a pair: the best control, what the method gains on it, and its oracle.
 
     Parameters
     ----------
-    frame : runs, one ratio.
-    gaps : its rows of ``gap_closed``.
-    method : whose gaps they are.
+    leads : of ``controls.best_controls``.
+    method : whose leads they are.
 
     Returns
     -------
-    Texts; AUROC in percent, the gain with its 95 % interval (bootstrap over classes) and its verdict.
+    Texts; AUROC in percent, the gain with its verdict and 95 % interval over classes, what collapsed named before both.
     """
-    gaps, rows = gaps.set_index(PAIR), []
-    for pair in _pairs_of(frame):
-        gap = gaps.loc[pair]
-        words = "collapsed" if pd.isna(gap["gain"]) else _verdict(above(_rows_of(frame, pair), method, gap["best_control"]))
-        row = {"pair": pair_name(pair), "use": USES.get(pair, ""), "best control": gap["best_control"]}
-        row |= {"its AUROC": _known(gap["control"]), method: _known(gap["method"])}
-        rows.append(row | {"gain": words, "told the true normals": _known(gap["oracle"])})
+    leads, rows = leads.set_index(PAIR), []
+    for pair in by_use(leads.index):
+        lead = leads.loc[pair]
+        row = {
+            "pair": pair_name(pair),
+            "use": USES.get(pair, ""),
+            "best control": "collapsed" if pd.isna(lead["best_control"]) else lead["best_control"],
+        }
+        row |= {"its AUROC": _known(lead["control"]), method: _known(lead["method"])}
+        gain = verdict_words({**lead, "difference": lead["gain"]})
+        rows.append(row | {"gain": gain, "told the true normals": _known(lead["oracle"])})
     return pd.DataFrame(rows)
 
 
@@ -165,8 +129,40 @@ def _known(value: float, form: str = ".1f") -> str:
     return "collapsed" if pd.isna(value) else f"{value:{form}}"
 
 
-def _verdict(gain: dict[str, Any]) -> str:
-    return f"{gain['verdict']}, {interval_words(gain)}"
+def _names(pairs: Sequence[tuple[str, str, str]]) -> str:
+    return ", ".join(map(pair_name, pairs)) or "none"
+
+
+def lead_reading(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle: str) -> list[str]:
+    """How far a method is above the best control of each pair, over all and by use, and what share of the gap it closes.
+
+    Parameters
+    ----------
+    frame, method, controls, oracle : as in ``controls.best_controls``.
+
+    Returns
+    -------
+    Computed sentences; the last measures the gap from the one control that is best on the pairs for development, or on all
+    where there are none of these.
+    """
+    leads = best_controls(frame, method, controls, oracle)
+    used, whole = uses(leads), over_pairs(leads)
+    lines = [f"lead over the control that labels judge the best of each pair: {verdict_words(whole)}"]
+    lines.append(
+        f"worst pair {whole['worst']:+.1f}, {pair_name(whole['worst_pair'])}; without a number: {_names(whole['silent'])}"
+    )
+    for use in [use for use in dict.fromkeys(used) if leads["gain"][used == use].notna().any()]:
+        lines.append(f"{use or 'other'} alone: {verdict_words(over_pairs(leads[used == use]))}")
+    rest = leads[used != "dev"]
+    if 0 < len(rest) < len(leads) and rest["gain"].notna().any():
+        lines.append(f"without dev: {verdict_words(over_pairs(rest))}")
+    left_out = f"left out, with a gap under {LEAST_GAP:.0f} point: {_names(whole['left_out'])}"
+    lines.append(f"of the gap to {oracle} {whole['closed']:.0%} is closed; {left_out}")
+    development = frame[uses(frame) == "dev"] if (used == "dev").any() else frame
+    least = {name: over_pairs(best_controls(development, method, [name], oracle))["difference"] for name in controls}
+    single = min(least, key=least.__getitem__)
+    closed = over_pairs(best_controls(frame, method, [single], oracle))["closed"]
+    return [*lines, f"from {single}, the single control best on dev, {closed:.0%} is closed"]
 
 
 def gap_lines(gaps: pd.DataFrame, method: str, ax: Axes) -> Axes:
@@ -174,7 +170,7 @@ def gap_lines(gaps: pd.DataFrame, method: str, ax: Axes) -> Axes:
 
     Parameters
     ----------
-    gaps : the rows of ``gap_closed``.
+    gaps : of ``controls.best_controls``.
     method : whose gaps they are.
     """
     gaps, words = gaps.set_index(PAIR), []
@@ -246,20 +242,26 @@ def lead_table(frame: pd.DataFrame, method: str, control: str) -> pd.DataFrame:
 
     Returns
     -------
-    A row a pair and origin of anomalies, texts: the lead in points of AUROC at each ratio (mean over classes and seeds), and
-    the least of them with its 95 % interval (bootstrap over classes). A class without enough anomalies for a ratio has no
-    part in it.
+    A row a pair and origin of anomalies, texts: the lead in points of AUROC at each ratio (mean over classes and seeds; in
+    brackets what collapsed, and then of the rest), and the least of the others with its 95 % interval over classes and its
+    verdict. A class without enough anomalies for a ratio has no part in it.
     """
     rows = []
     for pair in _pairs_of(frame):
         for origin, group in _rows_of(frame, pair).groupby("anomaly_classes", sort=False):
             leads = {ratio: above(at, method, control) for ratio, at in group.groupby("anomaly_ratio")}
-            known = [lead for lead in leads.values() if lead["difference"] is not None]
             row = {"pair": pair_name(pair), "anomalies from": origin}
-            row |= {f"{r:.0%}": f"{lead['difference']:+.1f}" if lead in known else "collapsed" for r, lead in leads.items()}
-            least = min(known, key=lambda lead: lead["difference"], default=None)
-            rows.append(row | {"least": _verdict(least) if least else "collapsed"})
+            row |= {f"{ratio:.0%}": _lead(lead) for ratio, lead in leads.items()}
+            whole = [lead for lead in leads.values() if not lead["collapsed"]]
+            least = min(whole, key=lambda lead: lead["difference"], default=None)
+            words = {"least": interval_words(least), "verdict": least["verdict"]} if least else {"verdict": "collapsed"}
+            rows.append(row | words)
     return pd.DataFrame(rows).fillna("")
+
+
+def _lead(lead: Mapping) -> str:
+    difference = "" if lead["difference"] is None else f"{lead['difference']:+.1f}"
+    return f"{difference} ({fallen_words(lead['collapsed'])})".strip() if lead["collapsed"] else difference
 
 
 def lead_panels(frame: pd.DataFrame, method: str, control: str, figure: Figure) -> Figure:

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from twofold.plots.style import COLORS
-from twofold.results.sentences import interval_words
+from twofold.results.sentences import verdict_count, verdict_words
 from twofold.results.statistics import PAIR, PROTOCOL, above, class_means, one_of_each
 
 __all__ = ["heap_bars", "heap_parts", "steps"]
@@ -33,19 +33,21 @@ def steps(frame: pd.DataFrame, ladder: Sequence[str]) -> list[str]:
 
     Returns
     -------
-    A line a step: holds, reversed, undecided, collapsed or too few classes (under five).
+    A line a step: holds, reversed, undecided, too few classes (under five) or collapsed (no class is left), what collapsed
+    named before; then how many verdicts these are.
 
     Raises
     ------
     InputError : several pairs or ratios, or a method that was not run.
     """
     one_of_each(frame, [*PAIR, "anomaly_ratio", *PROTOCOL])
-    lines = []
+    lines, verdicts = [], []
     for before, after in pairwise(ladder):
         found = above(frame, after, before)
-        verdict = {"above": "holds", "below": "reversed"}.get(found["verdict"], found["verdict"])
-        lines.append(f"{verdict}: {before} < {after}, {interval_words(found)}")
-    return lines
+        verdicts.append(found["verdict"])
+        verdict = {"above": "holds", "below": "reversed"}.get(found["verdict"])
+        lines.append(f"{before} < {after}: {verdict_words(found, verdict)}")
+    return [*lines, *filter(None, [verdict_count(verdicts)])]
 
 
 def heap_parts(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from twofold.errors import InputError
 from twofold.plots.curves import score_curves
 from twofold.plots.pictures import picture_rows
-from twofold.plots.style import INK, SCORE_WORDS, chance_line, collapsed_words, look_of_row
-from twofold.results.statistics import ENOUGH_CLASSES, class_means, selection_means
+from twofold.plots.style import INK, SCORE_WORDS, chance_line, look_of_row
+from twofold.results.sentences import fallen_words, rest_words
+from twofold.results.statistics import ENOUGH_CLASSES, class_means, selection_means, whole_classes
 
 __all__ = ["bars", "curse_figure", "curse_headline", "curse_reading", "selection_reading"]
 
@@ -30,7 +31,7 @@ def bars(table: pd.DataFrame, ax: Axes) -> Axes:
     for i, row in enumerate(rows):
         look = look_of_row(row)
         if pd.isna(row["mean"]):
-            ax.text(i, 50, collapsed_words(row, "\n"), ha="center", va="center", color=look.color)
+            ax.text(i, 50, rest_words(row, "\n"), ha="center", va="center", color=look.color)
             continue
         values = pd.Series(row["classes"], dtype=float).dropna()
         ax.bar(i, row["mean"], width=0.62, color=look.color, alpha=0.85)
@@ -67,20 +68,24 @@ def curse_figure(
     return figure
 
 
-def _over_ratios(frame: pd.DataFrame) -> tuple[pd.DataFrame, float]:
-    """A row a ratio and method, and the level of ``source_only``, which never sees the target; NaN where it collapsed."""
-    table = class_means(frame, ["anomaly_ratio", "method"])
-    source = table.loc[table["method"] == "source_only", "mean"]
-    if source.empty:
+def _over_ratios(frame: pd.DataFrame, *methods: str) -> tuple[pd.DataFrame, float, str]:
+    """Of the classes on which none collapsed: a row a ratio and method, the level of ``source_only``, which never sees the
+    target, and in words what collapsed; no row of a method that is to be left out. ``methods`` are waited for, else none.
+    """
+    if not frame["method"].eq("source_only").any():
         raise InputError(f"wanted runs of source_only, got {', '.join(frame['method'].unique())}; run it first")
-    return table[table["method"] != "source_only"].sort_values("anomaly_ratio", kind="stable"), source.mean(skipna=False)
+    rest, fallen = whole_classes(frame, needed=["source_only", *methods])
+    table = class_means(rest, ["anomaly_ratio", "method"])
+    level = table.loc[table["method"] == "source_only", "mean"].mean()
+    table = table[table["method"] != "source_only"].sort_values("anomaly_ratio", kind="stable")
+    return table, level, fallen_words(fallen)
 
 
 def curse_headline(frame: pd.DataFrame) -> str:
     """One sentence that names the highest of the methods that use no label, computed from the runs.
 
-    A method that collapsed somewhere is not compared, and then the sentence says that others do; under five classes it says
-    that they are too few.
+    All are compared on the classes where none collapsed; one that collapsed on most is not waited for. What collapsed is
+    named, and so are under five classes.
 
     Parameters
     ----------
@@ -90,22 +95,35 @@ def curse_headline(frame: pd.DataFrame) -> str:
     ------
     InputError : no run of ``source_only``.
     """
-    table, source = _over_ratios(frame[~frame["oracle"].astype(bool)])
+    table, source, fallen = _over_ratios(frame[~frame["oracle"].astype(bool)])
+    if table.empty:
+        return f"No class is left to compare the methods on: {fallen}"
     curves = table.pivot(index="anomaly_ratio", columns="method", values="mean")
-    swept = table.groupby("method").size() == table["anomaly_ratio"].nunique()
-    means = curves.loc[:, swept].mean(skipna=False)
-    if pd.isna(source) or means.isna().all():
-        return "No winner: every method, or source_only, collapsed somewhere"
-    best = means.idxmax()
-    n_classes = int(table["n_classes"].min())
-    few = f"Too few classes ({n_classes}) for a verdict: " if n_classes < ENOUGH_CLASSES else ""
-    among = " of those that never collapse" if means.isna().any() else ""
-    gain = f"{means[best] - source:+.0f} points to source_only"
-    return f"{few}{best} is highest{among}: {means[best]:.0f} % AUROC on average, {gain}"
+    means = curves.dropna(axis="columns").mean()  # of those that were run at every ratio
+    if means.empty:
+        return "No method was run at every share of anomalies"
+    best, n_classes = means.idxmax(), int(table["n_classes"].min())
+    few = f"On {n_classes} class{'' if n_classes == 1 else 'es'}, too few for a verdict, " if n_classes < ENOUGH_CLASSES else ""
+    rest = f"; {fallen}, this is of the rest" if fallen else ""
+    return (
+        f"{few}{best} is highest: {means[best]:.0f} % AUROC on average, {means[best] - source:+.0f} points to source_only{rest}"
+    )
+
+
+def _ends(rows: pd.DataFrame, source: float) -> str:
+    """A curve at both ends, and beside the source at the last."""
+    low, high = rows.iloc[0], rows.iloc[-1]
+    side = "above" if high["mean"] > source else "below"
+    return (
+        f"{low['mean']:.1f} at {low['anomaly_ratio']:.0%} anomalies, {high['mean']:.1f} at {high['anomaly_ratio']:.0%} "
+        f"({high['mean'] - low['mean']:+.1f}); there {abs(high['mean'] - source):.1f} points {side} source_only"
+    )
 
 
 def curse_reading(frame: pd.DataFrame) -> list[str]:
     """What the shift costs, what anomalies do to each way of aligning, how far the oracle is: computed sentences.
+
+    A method is read on the classes where neither it, at any ratio, nor ``source_only`` collapsed; what did is named.
 
     Parameters
     ----------
@@ -115,27 +133,24 @@ def curse_reading(frame: pd.DataFrame) -> list[str]:
     ------
     InputError : no run of ``source_only``.
     """
-    table, source = _over_ratios(frame)
-    home = table[table["base"] == "in_domain"]
-    lines = []
-    if len(home) and not pd.isna(source) and home["mean"].notna().all():
-        level = home["mean"].mean()
-        ends = f"{level:.1f} trained on the target, {source:.1f} on the source"
-        lines.append(f"The shift costs {level - source:.1f} points: {ends}.")
-    for method, rows in table[table["base"] != "in_domain"].groupby("method", sort=False):
-        low, high = rows.iloc[0], rows.iloc[-1]
-        ends = f"at {low['anomaly_ratio']:.0%} anomalies, {{:.1f}} at {high['anomaly_ratio']:.0%} ({{:+.1f}})"
-        if fallen := int(rows["n_collapsed"].sum()):
-            rest = f"of the rest {low['rest']:.1f} " + ends.format(high["rest"], high["rest"] - low["rest"])
-            rest = rest if rows.iloc[[0, -1]]["rest"].notna().all() else "at an end of the curve none is left"
-            lines.append(f"{method}: {fallen}/{rows['n_runs'].sum()} collapsed, so it has no mean; {rest}.")
+    lines, counts = [], []
+    others = frame[frame["method"] != "source_only"]
+    home_first = others.sort_values("base", key=lambda base: base != "in_domain", kind="stable")
+    for method, runs in home_first.groupby("method", sort=False):
+        both = pd.concat([frame[frame["method"] == "source_only"], runs])
+        rows, source, fallen = _over_ratios(both, method)
+        before = f"{fallen}; of the rest " if fallen else ""
+        if rows.empty:
+            lines.append(f"{method}: {fallen}; no class is left.")
             continue
-        line = f"{method}: {low['mean']:.1f} " + ends.format(high["mean"], high["mean"] - low["mean"])
-        if not pd.isna(source):
-            side = "above" if high["mean"] > source else "below"
-            line += f"; there {abs(high['mean'] - source):.1f} points {side} source_only"
-        lines.append(f"{line}.")
-    if (few := int(table["n_classes"].min())) < ENOUGH_CLASSES:
+        counts.append(int(rows["n_classes"].min()))
+        if rows["base"].eq("in_domain").all():
+            home = rows["mean"].mean()
+            ends = f"{home:.1f} trained on the target, {source:.1f} on the source"
+            lines.append(f"{before + 'the' if fallen else 'The'} shift costs {home - source:.1f} points: {ends}.")
+        else:
+            lines.append(f"{method}: {before}{_ends(rows, source)}.")
+    if counts and (few := min(counts)) < ENOUGH_CLASSES:
         lines.append(f"Too few classes ({few}) for a verdict on any of this.")
     return lines
 

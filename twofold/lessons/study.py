@@ -238,13 +238,14 @@ class Study:
             figure.savefig(self.folder / f"{name}.{suffix}", bbox_inches="tight", metadata=undated)
         self._keep(f"{name}.png", f"{name}.pdf")
 
-    def save_table(self, table: pd.DataFrame, name: str, frame: pd.DataFrame | None = None) -> None:
-        """Keep a table as CSV and Markdown, the latter with its stamp."""
+    def save_table(self, table: pd.DataFrame, name: str, frame: pd.DataFrame | None = None, note: str = "") -> None:
+        """Keep a table as CSV and Markdown, the latter with a note, such as how many verdicts it holds, and its stamp."""
         from twofold.results.sentences import markdown_table
 
         write_text(self.folder / f"{name}.csv", table.to_csv(index=False))
         stamp = "" if frame is None else f"\n{self.stamp(frame)}\n"
-        write_text(self.folder / f"{name}.md", markdown_table(table) + "\n" + stamp)
+        said = f"\n{note}\n" if note else ""
+        write_text(self.folder / f"{name}.md", markdown_table(table) + "\n" + said + stamp)
         self._keep(f"{name}.csv", f"{name}.md")
 
     def _keep(self, *names: str) -> None:

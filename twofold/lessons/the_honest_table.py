@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import product
+
 import pandas as pd
 from matplotlib.axes import Axes
 
 from twofold.plots.scores import score_axis
-from twofold.plots.style import collapsed_words, look_of_row
-from twofold.results.sentences import interval_words
+from twofold.plots.style import look_of_row
+from twofold.results.sentences import rest_words, verdict_count, verdict_words
 from twofold.results.statistics import above
 
-__all__ = ["comparison", "method_dots"]
+__all__ = ["comparisons", "method_dots"]
 
 
-def comparison(frame: pd.DataFrame, method: str, control: str) -> str:
-    """Whether a method is above a control on the pairs of a frame, in a sentence with its 95 % interval.
+def comparisons(frame: pd.DataFrame, methods: Sequence[str], controls: Sequence[str]) -> list[str]:
+    """Whether each method is above each control on the pairs of a frame: a sentence each, then how many verdicts these are.
 
     Parameters
     ----------
-    frame, method, control : as in ``statistics.above``.
+    frame : as in ``statistics.above``.
+    methods, controls : names in its ``method`` column.
     """
-    found = above(frame, method, control)
-    verdicts = {
-        "above": f"{method} is above {control}",
-        "below": f"{method} is below {control}",
-        "undecided": f"{method} is undecided against {control}",
-        "collapsed": f"{method} and {control} cannot be compared",
-        "too few classes": f"{method} against {control} has too few classes for a verdict",
-    }
-    return f"{verdicts[found['verdict']]}: {interval_words(found)}"
+    lines, verdicts = [], []
+    for method, control in product(methods, controls):
+        found = above(frame, method, control)
+        lines.append(f"{method} to {control}: {verdict_words(found)}")
+        verdicts.append(found["verdict"])
+    return [*lines, *filter(None, [verdict_count(verdicts)])]
 
 
 def method_dots(table: pd.DataFrame, ax: Axes) -> Axes:
@@ -41,7 +42,7 @@ def method_dots(table: pd.DataFrame, ax: Axes) -> Axes:
     for i, row in enumerate(table.to_dict("records")):
         look = look_of_row(row)
         if pd.isna(row["mean"]):
-            ax.text(50, i, collapsed_words(row), va="center", fontsize=9, color=look.color)
+            ax.text(50, i, rest_words(row), va="center", fontsize=9, color=look.color)
             continue
         face = "white" if row.get("told") == "labels" else look.color
         ax.errorbar(row["mean"], i, xerr=row["std_classes"], color=look.color, linewidth=1.2, zorder=1)

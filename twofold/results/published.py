@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from twofold.errors import InputError
+from twofold.results.sentences import fallen_words
 from twofold.results.statistics import PAIR, PROTOCOL, above
 from twofold.runs.config import configure
 
@@ -137,11 +138,12 @@ def _measured(runs: pd.DataFrame, claim: Any, overrides: Mapping[str, Any]) -> d
         sides.append(side.assign(method=f"{name} at {ratio:.0%}", anomaly_ratio=0.0))  # the ratio is in the name now
     better, worse = sides
     if better.merge(worse, on=["normal", "seed"]).empty:
-        return {"difference": None, "low": None, "high": None, "verdict": "not run"}
+        return {**dict.fromkeys(["difference", "low", "high", "n_classes"]), "collapsed": "", "verdict": "not run"}
     found = above(pd.concat(sides), better["method"].iloc[0], worse["method"].iloc[0])
-    if found["low"] is not None:
+    if found["verdict"] in ("above", "below", "undecided"):
         found["verdict"] = "holds" if found["low"] > claim.gain else "reversed" if found["high"] < 0 else "undecided"
-    return {field: found[field] for field in ("difference", "low", "high", "verdict")}
+    found["collapsed"] = fallen_words(found["collapsed"])
+    return {field: found[field] for field in ("difference", "low", "high", "n_classes", "collapsed", "verdict")}
 
 
 def check_claims(frame: pd.DataFrame, table: str, **overrides: Any) -> pd.DataFrame:
@@ -157,8 +159,9 @@ def check_claims(frame: pd.DataFrame, table: str, **overrides: Any) -> pd.DataFr
     -------
     One row a pair and claim: dataset, source, target, table, sentence, better, worse, gain, published (the printed
     difference: of the same pair if the table has it, else the mean over its pairs), published_on, difference, low, high
-    (95 % interval over classes) and verdict: holds (low above gain), reversed (high below 0), undecided, too few classes (under
-    five, and then no interval), collapsed (a run of either method did), not run (no class and seed that both have).
+    (95 % interval over classes), n_classes, collapsed (in words which runs of either method did; their classes are left out)
+    and verdict: holds (low above gain), reversed (high below 0), undecided, too few classes (under five, and then no
+    interval), one class (declared by the data set), collapsed (no class is left), not run (no class and seed that both have).
 
     Raises
     ------
@@ -179,5 +182,6 @@ def check_claims(frame: pd.DataFrame, table: str, **overrides: Any) -> pd.DataFr
             said = (*pair, claim.table, claim.sentence, claim.better, claim.worse, claim.gain, printed, where)
             rows.append((*said, *_measured(runs, claim, overrides).values()))
     columns = [*PAIR, "table", "sentence", "better", "worse", "gain", "published", "published_on"]
-    columns += ["difference", "low", "high", "verdict"]
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(["published", "difference", "low", "high"], float))
+    columns += ["difference", "low", "high", "n_classes", "collapsed", "verdict"]
+    numbers = ["published", "difference", "low", "high", "n_classes"]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(numbers, float))

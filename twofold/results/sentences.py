@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,23 @@ import pandas as pd
 
 from twofold.parts.gaussians import WEAK_CONTRAST
 from twofold.plots.style import collapsed_words
+from twofold.results.statistics import LEVEL
 
 __all__ = [
+    "fallen_words",
     "fit_summary",
     "interval_words",
     "markdown_table",
     "render",
+    "rest_words",
     "run_summary",
+    "verdict_count",
+    "verdict_words",
     "weak_words",
     "with_spread",
 ]
+
+DECISIVE = {"above", "below", "holds", "reversed", "undecided"}  # what an interval says
 
 TOLD = {
     "labels": "oracle: target labels steered this run",
@@ -97,33 +104,88 @@ def fit_summary(
     return "\n".join(lines + [f"  {scores[i]:7.2f}  {ids[i]}" for i in order])
 
 
+def rest_words(row: Any, between: str = " ") -> str:
+    """How many runs of an aggregate collapsed, and the mean of the classes on which none did.
+
+    >>> rest_words({"n_collapsed": 1, "n_runs": 30, "rest": 86.3}), rest_words({"n_collapsed": 3, "n_runs": 3, "rest": None})
+    ('1/30 collapsed; of the rest 86.3', '3/3 collapsed')
+    """
+    rest = "" if pd.isna(row["rest"]) else f";{between}of the rest {row['rest']:.1f}"
+    return collapsed_words(row, between) + rest
+
+
 def with_spread(row: Any) -> str:
-    """``mean`` with both spreads, or how many runs collapsed; one class has no spread.
+    """``mean`` with both spreads, or how many runs collapsed and the rest; one class has no spread.
 
     >>> row = {"mean": 90.0, "std_classes": 4.0, "std_seeds": None, "n_classes": 3, "n_collapsed": 0, "n_runs": 9}
-    >>> with_spread(row), with_spread({**row, "n_classes": 1}), with_spread({**row, "n_collapsed": 2})
-    ('90.0 (classes 4.0)', '90.0 (one class)', '2/9 collapsed')
+    >>> with_spread(row), with_spread({**row, "n_classes": 1}), with_spread({**row, "n_collapsed": 2, "rest": 88.0})
+    ('90.0 (classes 4.0)', '90.0 (one class)', '2/9 collapsed; of the rest 88.0')
     """
     if row["n_collapsed"]:
-        return collapsed_words(row)
+        return rest_words(row)
     classes = "one class" if row["n_classes"] < 2 else f"classes {row['std_classes']:.1f}"
     seeds = "" if pd.isna(row["std_seeds"]) else f", seeds {row['std_seeds']:.1f}"
     return f"{row['mean']:.1f} ({classes}{seeds})"
 
 
-def interval_words(found: dict[str, Any]) -> str:
-    """The difference that ``above`` found, with its interval; few classes have none, but are counted.
+def fallen_words(collapsed: Mapping[str, Mapping[str, int]]) -> str:
+    """Which methods collapsed, and how often, of what ``statistics.whole_classes`` found; nothing where none did.
 
-    >>> interval_words({"verdict": "above", "difference": 3.2, "low": 1.0, "high": 5.1})
-    '+3.2 points [+1.0, +5.1]'
+    >>> fallen_words({"twofold": {"n_collapsed": 1, "n_runs": 30}})
+    'twofold 1/30 collapsed'
+    """
+    return ", ".join(f"{method} {collapsed_words(runs)}" for method, runs in collapsed.items())
+
+
+def interval_words(found: Mapping[str, Any]) -> str:
+    """The difference that ``above`` found, with its interval; few classes or trials have none, but are counted.
+
+    >>> found = {"verdict": "above", "difference": 3.2, "low": 1.0, "high": 5.1, "n_pairs": 1}
+    >>> interval_words(found), interval_words({**found, "n_pairs": 10, "n_trials": 8})
+    ('+3.2 points [+1.0, +5.1]', '+3.2 points [+1.0, +5.1] over 8 trials')
     >>> interval_words({"verdict": "too few classes", "difference": 3.2, "n_above": 2, "n_classes": 3})
     '+3.2 points (above on 2 of 3 classes)'
     """
     if found["verdict"] == "collapsed":
-        return "no difference, a run collapsed"
-    if found["verdict"] == "too few classes":
-        return f"{found['difference']:+.1f} points (above on {found['n_above']} of {found['n_classes']} classes)"
-    return f"{found['difference']:+.1f} points [{found['low']:+.1f}, {found['high']:+.1f}]"
+        return "no class is left"
+    difference = f"{found['difference']:+.1f} points"
+    if found["verdict"].startswith("too few"):
+        kind = found["verdict"].removeprefix("too few ")
+        return f"{difference} (above on {found['n_above']:.0f} of {found[f'n_{kind}']:.0f} {kind})"
+    if pd.isna(found["low"]):
+        return difference
+    over = " over pictures" if found["verdict"] == "one class" else ""
+    over = f" over {found['n_trials']} trials" if found.get("n_pairs", 1) > 1 else over
+    return f"{difference} [{found['low']:+.1f}, {found['high']:+.1f}]{over}"
+
+
+def verdict_words(found: Mapping[str, Any], verdict: str | None = None) -> str:
+    """A verdict of ``above`` with its interval, and before both what collapsed.
+
+    Parameters
+    ----------
+    found : from ``statistics.above``.
+    verdict : words in its place.
+
+    >>> found = {"verdict": "above", "difference": 2.1, "low": 1.0, "high": 3.2}
+    >>> verdict_words({**found, "collapsed": {"twofold": {"n_collapsed": 1, "n_runs": 30}}})
+    'twofold 1/30 collapsed; of the rest above, +2.1 points [+1.0, +3.2]'
+    """
+    said = f"{verdict or found['verdict']}, {interval_words(found)}"
+    if found["verdict"] == "collapsed":
+        return f"{fallen_words(found['collapsed'])}; {interval_words(found)}"
+    return f"{fallen_words(found['collapsed'])}; of the rest {said}" if found["collapsed"] else said
+
+
+def verdict_count(verdicts: Iterable[str]) -> str:
+    """How many verdicts rest on an interval and how many would exclude zero by chance, to say under a table; or nothing.
+
+    >>> verdict_count(["above", "undecided", "too few classes"])
+    '2 verdicts; by chance about one of 20 would exclude zero, of these 0.1'
+    """
+    n = sum(verdict in DECISIVE for verdict in verdicts)
+    words = f"{n} verdict{'' if n == 1 else 's'}"
+    return f"{words}; by chance about one of {1 / LEVEL:.0f} would exclude zero, of these {n * LEVEL:.1f}" if n else ""
 
 
 def markdown_table(frame: pd.DataFrame) -> str:
@@ -141,12 +203,12 @@ def markdown_table(frame: pd.DataFrame) -> str:
 def render(collected: pd.DataFrame, style: str) -> str:
     """What ``statistics.collect`` gives, as table, csv, markdown or json."""
     if style == "json":
-        return json.dumps(json.loads(collected.to_json(orient="records")))
+        return json.dumps(json.loads(collected.drop(columns="rest", errors="ignore").to_json(orient="records")))
     if style == "csv":
-        return collected.to_csv(index=False).rstrip()
+        return collected.drop(columns="rest", errors="ignore").to_csv(index=False).rstrip()
     if collected.empty:
         return "no finished runs"
-    numbers = ["mean", "std_classes", "std_seeds", "n_collapsed"]
+    numbers = ["mean", "std_classes", "std_seeds", "n_collapsed", "rest"]
     shown = collected.drop(columns=numbers)
     shown.insert(len(shown.columns) - 3, "AUROC % (std over)", [with_spread(row) for _, row in collected.iterrows()])
     return markdown_table(shown) if style == "markdown" else shown.to_string(index=False)

@@ -6,12 +6,14 @@ A ``frame`` in this room and in its neighbours is a table of runs from ``as_fram
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
+from twofold.data import NORMAL
 from twofold.errors import InputError
 from twofold.methods import METHODS
 from twofold.plots.style import Look, unknown_look
@@ -20,6 +22,8 @@ from twofold.runs.presets import RECIPE_VERSION
 
 __all__ = [
     "ENOUGH_CLASSES",
+    "ENOUGH_TRIALS",
+    "LEVEL",
     "PAIR",
     "PROTOCOL",
     "SELECTION",
@@ -30,16 +34,21 @@ __all__ = [
     "collect",
     "look_of",
     "one_of_each",
+    "over_trials",
     "selection_means",
+    "t_interval",
+    "whole_classes",
 ]
 
 PAIR = ["dataset", "source", "target"]
+TRIAL = ["dataset", "target"]  # pairs into one target are judged by the same pictures: one trial
 PROTOCOL = ["preset", "anomaly_classes", "transductive", "paired", "n_target"]
 APART = [*PAIR, "anomaly_ratio", "method", *PROTOCOL]  # what differs here is never averaged together
 SELECTION = ["purity", "recall", "accuracy"]  # of what was taken for normal: known whether training collapsed or not
 NUMBERS = ["mean", "std_classes", "std_seeds", "n_classes", "n_seeds", "n_runs", "n_collapsed"]
 KEPT = ["base", "oracle", "told", "anomaly_ratio", "words", "color", "marker"]  # of the runs, where all of a group agree
-ENOUGH_CLASSES = 5  # with fewer, all of them agree on a sign too often by chance: 2 * 2 ** -4 is an eighth
+ENOUGH_CLASSES = ENOUGH_TRIALS = 5  # with fewer, all of them agree on a sign too often by chance: 2 * 2 ** -4 is an eighth
+LEVEL = 0.05  # of cases without any difference in which an interval excludes zero
 
 
 def look_of(base: str) -> Look:
@@ -131,8 +140,7 @@ def _summary(group: pd.DataFrame, of: str) -> dict[str, Any]:
     fallen = group["collapsed"].astype(bool)
     silent = fallen & (of not in SELECTION)
     per_class, per_seed = (group.groupby(field)[of].mean() for field in ("normal", "seed"))
-    broken = silent.groupby(group["normal"]).any()
-    rest = group[~silent].groupby("normal")[of].mean()
+    classes = per_class.where(~silent.groupby(group["normal"]).any())
     told = {"mean": per_class.mean(), "std_classes": per_class.std(ddof=0), "std_seeds": per_seed.std(ddof=1)}
     return {
         **{name: np.nan if silent.any() else float(value) for name, value in told.items()},
@@ -140,8 +148,8 @@ def _summary(group: pd.DataFrame, of: str) -> dict[str, Any]:
         "n_seeds": len(per_seed),
         "n_runs": len(group),
         "n_collapsed": int(fallen.sum()),
-        "rest": float(rest.mean()),
-        "classes": per_class.where(~broken).to_dict(),
+        "rest": float(classes.mean()),
+        "classes": classes.to_dict(),
     }
 
 
@@ -163,8 +171,8 @@ def class_means(
     -------
     One row a group: the fields of ``by``; mean, std_classes (ddof 0 over the means of classes), std_seeds (ddof 1 over those
     of seeds; NaN for one seed), all NaN where a run of the group collapsed; n_classes, n_seeds, n_runs, n_collapsed; rest, the
-    mean of the runs that did not collapse, which is no match for a whole one; classes, {class: mean over its seeds, NaN where
-    one collapsed}; and of the runs' own fields base, oracle, told, anomaly_ratio, words, color, marker, where they agree.
+    mean of the classes on which no run collapsed, which is no match for a whole one; classes, {class: mean over its seeds, NaN
+    where one collapsed}; and of the runs' own fields base, oracle, told, anomaly_ratio, words, color, marker, where they agree.
 
     Raises
     ------
@@ -215,7 +223,8 @@ def collect(results: Sequence[dict[str, Any]], by: Sequence[str] = ("method",)) 
     Returns
     -------
     One row a group: mean, std_classes (ddof 0 over per-class means), std_seeds (ddof 1 over per-seed means; None for
-    one seed), n_classes, n_seeds, n_runs, n_collapsed. The mean of a group with a collapsed run is None.
+    one seed), n_classes, n_seeds, n_runs, n_collapsed, and rest, as of ``class_means``. The mean of a group with a collapsed
+    run is None.
 
     >>> collect([]).empty
     True
@@ -224,37 +233,148 @@ def collect(results: Sequence[dict[str, Any]], by: Sequence[str] = ("method",)) 
     if frame.empty:
         return frame
     apart = [field for field in APART if field not in by and frame[field].nunique(dropna=False) > 1]
-    table = class_means(frame, [*apart, *by])[[*apart, *by, *NUMBERS]]
+    table = class_means(frame, [*apart, *by])[[*apart, *by, *NUMBERS, "rest"]]
     numbers = {field: [None if pd.isna(v) else v for v in table[field]] for field in NUMBERS[:3]}
     return table.assign(**{field: pd.Series(values, dtype=object) for field, values in numbers.items()})
 
 
-def _bootstrap(pairs: Sequence[np.ndarray], n_boot: int, seed: int) -> np.ndarray:
-    """(n_boot,) means: as many pairs as there are drawn with replacement, then the classes of each that was drawn."""
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(pairs), size=(n_boot, len(pairs)))
-    means = np.empty(drawn.shape)
-    for i, gains in enumerate(pairs):
-        here = drawn == i
-        means[here] = gains[rng.integers(len(gains), size=(here.sum(), len(gains)))].mean(axis=1)
-    return means.mean(axis=1)
+def whole_classes(frame: pd.DataFrame, needed: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
+    """The runs of the classes on which no method collapsed: what methods are compared on.
+
+    Parameters
+    ----------
+    frame : runs of the methods that are compared.
+    needed : methods that stay whatever becomes of them; another that collapsed on more than half of the classes of a pair has
+        no runs of it in the rest, or else it would silence all.
+
+    Returns
+    -------
+    The rest of the runs; and of each method that collapsed somewhere its n_collapsed and n_runs before.
+
+    >>> runs = pd.DataFrame({"method": list("aabb"), "normal": list("xyxy"), "collapsed": [True, False, False, False]})
+    >>> rest, fallen = whole_classes(runs.assign(dataset="d", source="s", target="t"))
+    >>> rest["normal"].tolist(), fallen
+    (['y', 'y'], {'a': {'n_collapsed': 1, 'n_runs': 2}})
+    """
+    fallen = frame["collapsed"].astype(bool)
+    broken = fallen.groupby([frame[field] for field in [*PAIR, "method", "normal"]]).transform("any")
+    by_method = [frame[field] for field in [*PAIR, "method"]]
+    share = pd.Series(broken.groupby([*by_method, frame["normal"]]).mean()).groupby(level=[*PAIR, "method"]).mean()
+    lost = share[share > 0.5].index.difference(share.index[share.index.get_level_values("method").isin(needed)])
+    rest = frame[~pd.MultiIndex.from_arrays(by_method).isin(lost)]
+    silent = broken[rest.index].groupby([rest[field] for field in [*PAIR, "normal"]]).transform("any")
+    counts = fallen.groupby(frame["method"], sort=False).agg(["sum", "size"])
+    named = {name: {"n_collapsed": int(k), "n_runs": int(n)} for name, k, n in counts[counts["sum"] > 0].itertuples()}
+    return rest[~silent.astype(bool)], named
 
 
-def above(frame: pd.DataFrame, method: str, control: str, n_boot: int = 10_000, seed: int = 0) -> dict[str, Any]:
-    """Whether a method is above a control: bootstrap of the difference over pairs, then classes.
+def t_interval(values: np.ndarray | pd.Series) -> tuple[Any, Any]:
+    r"""The 95 % interval of a mean: Student's, of independent values.
+
+    .. math:: \bar x \pm t_{0.975, n - 1} \, s / \sqrt n
+
+    Parameters
+    ----------
+    values : (..., n), n >= 2; a mean for each of the leading axes.
+
+    Returns
+    -------
+    low, high: a number each, or (...). Of means of 5 to 11 values that are 0 in truth 5.0 % are called above or below where
+    the values are Gaussian and 6.2 to 6.9 % where they are as skewed as the gains of classes are (a gamma distribution of
+    shape 4, skewness 1); a percentile bootstrap calls 9 to 18 %, BCa as many, a widened one as many as this.
+
+    >>> [round(float(end), 2) for end in t_interval(np.array([1.0, 2.0, 3.0]))]
+    [-0.48, 4.48]
+    """
+    values = np.asarray(values, float)
+    n = values.shape[-1]
+    mean, half = values.mean(-1), stdtrit(n - 1, 1 - LEVEL / 2) * values.std(-1, ddof=1) / np.sqrt(n)
+    return mean - half, mean + half
+
+
+def _verdict(values: np.ndarray | pd.Series, enough: int, few: str) -> dict[str, Any]:
+    """Interval and verdict of independent differences; ``few`` where they are too few for either."""
+    if len(values) < enough:
+        return {"low": None, "high": None, "verdict": few}
+    low, high = map(float, t_interval(values))
+    return {"low": low, "high": high, "verdict": "above" if low > 0 else "below" if high < 0 else "undecided"}
+
+
+def over_trials(gains: pd.Series) -> dict[str, Any]:
+    """A difference over several pairs of domains: their mean within each target, then over the targets.
+
+    Parameters
+    ----------
+    gains : of the pairs, indexed by ``PAIR``.
+
+    Returns
+    -------
+    difference, low and high (``t_interval`` of the targets), n_trials (targets), n_above (on how many of them it is above),
+    and verdict: above, below, undecided, or ``too few trials`` with no interval under five.
+
+    >>> pairs = pd.MultiIndex.from_tuples([("d", "a", "x"), ("d", "b", "x"), ("d", "a", "y")], names=PAIR)
+    >>> over_trials(pd.Series([1.0, 3.0, 5.0], index=pairs))["difference"]
+    3.5
+    """
+    trials = gains.groupby(level=TRIAL, sort=False).mean()
+    found = {"difference": float(trials.mean()), "n_trials": len(trials), "n_above": int((trials > 0).sum())}
+    return found | _verdict(trials, ENOUGH_TRIALS, "too few trials")
+
+
+def _wins(test: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(anomalies, normals), both sorted by id: 1 where the anomaly scores higher, a half where they tie."""
+    order = np.argsort(test["ids"])
+    normals, anomalies = (test["scores"][order][test["labels"][order] == label] for label in (0, 1))
+    return (anomalies[:, None] > normals) + 0.5 * (anomalies[:, None] == normals)
+
+
+def _over_pictures(
+    runs: pd.DataFrame, method: str, control: str, scores: Callable[[str], Mapping[str, np.ndarray]], n_boot: int = 2000
+) -> tuple[float, float]:
+    """95 % interval of a difference in AUROC: a bootstrap over test pictures, of each kind apart, one draw for all seeds."""
+    rng = np.random.default_rng(0)
+    tests = {(run.seed, run.method): scores(run.config_hash) for run in runs.itertuples()}
+    drawn = []
+    for label in (0, 1):
+        ids = np.unique(np.concatenate([test["ids"][test["labels"] == label] for test in tests.values()]))
+        drawn.append((ids, rng.multinomial(len(ids), np.full(len(ids), 1 / len(ids)), n_boot)))  # (n_boot, n): how often
+    means = []
+    for seed in runs["seed"].unique():
+        test, lead = tests[seed, method], _wins(tests[seed, method]) - _wins(tests[seed, control])
+        normals, anomalies = (
+            times[:, np.searchsorted(ids, np.sort(test["ids"][test["labels"] == label]))]
+            for label, (ids, times) in enumerate(drawn)
+        )
+        means.append(100 * ((anomalies @ lead) * normals).sum(1) / (anomalies.sum(1) * normals.sum(1)))
+    low, high = np.quantile(np.mean(means, axis=0), [LEVEL / 2, 1 - LEVEL / 2])
+    return float(low), float(high)
+
+
+def above(
+    frame: pd.DataFrame,
+    method: str,
+    control: str,
+    scores: Callable[[str], Mapping[str, np.ndarray]] | None = None,
+) -> dict[str, Any]:
+    """Whether a method is above a control: the difference averaged over seeds, then judged over classes or targets.
+
+    Of one pair of domains the classes are judged, of several the targets (``over_trials``). A data set that declares its one
+    normal class is a pair, but its class is none of several: alone it has no verdict.
 
     Parameters
     ----------
     frame : runs of both methods on the same pairs, classes and seeds.
     method, control : names in its ``method`` column.
-    n_boot : bootstrap samples.
-    seed : of the bootstrap.
+    scores : ``RunStore.test_features``, or what else gives the scores, labels and ids of a run's test pictures by its
+        ``config_hash``; with it a lone declared class has an interval, a bootstrap over pictures.
 
     Returns
     -------
-    difference (points of AUROC), low and high (95 % interval), n_classes, n_above (on how many of them the method is above),
-    and verdict: above, below or undecided. Where a pair has under five classes the verdict is ``too few classes`` and there
-    is no interval; where a run of either collapsed it is ``collapsed`` and there are no numbers.
+    difference (points of AUROC), low and high (95 % interval), n_classes (declared ones not counted), n_pairs, n_trials
+    (targets), n_above (on how many classes, or trials of several pairs, the method is above), collapsed ({method: n_collapsed,
+    n_runs} of those that did somewhere; the classes they did on are left out of all else), and verdict: above, below,
+    undecided; ``too few classes`` or ``too few trials`` (under five, and then no interval); ``one class`` (declared);
+    ``collapsed`` (no class is left, and there are no numbers).
 
     Raises
     ------
@@ -262,18 +382,24 @@ def above(frame: pd.DataFrame, method: str, control: str, n_boot: int = 10_000, 
     """
     one_of_each(frame, ["anomaly_ratio", *PROTOCOL])
     both = frame[frame["method"].isin([method, control])]
-    nothing = dict.fromkeys(["difference", "low", "high", "n_classes", "n_above"])
-    if {method, control} == set(both["method"]) and both["collapsed"].any():
-        return {**nothing, "verdict": "collapsed"}
-    wide = both.set_index([*PAIR, "normal", "seed", "method"])["auroc"].unstack("method")
-    wide = wide.reindex(columns=[method, control]).dropna()
-    if wide.empty:
+    cell = [*PAIR, "normal", "seed"]
+    both = both[both.groupby(cell)["method"].transform("nunique") == 2]
+    if both.empty:
         raise InputError(f"wanted {method!r} and {control!r} on the same classes and seeds, got none; run both first")
+    rest, fallen = whole_classes(both, needed=[method, control])
+    found: dict[str, Any] = dict.fromkeys(["difference", "low", "high", "n_classes", "n_pairs", "n_trials", "n_above"])
+    found |= {"collapsed": fallen, "verdict": "collapsed"}
+    if rest.empty:
+        return found
+    wide = rest.set_index([*cell, "method"])["auroc"].unstack("method")
     gain = (wide[method] - wide[control]).groupby([*PAIR, "normal"]).mean()
-    pairs = [values.to_numpy() for _, values in gain.groupby(level=PAIR)]
-    found = {**nothing, "difference": float(np.mean([values.mean() for values in pairs]))}
-    found |= {"n_classes": len(gain), "n_above": int((gain > 0).sum())}
-    if min(map(len, pairs)) < ENOUGH_CLASSES:
-        return {**found, "verdict": "too few classes"}
-    low, high = map(float, np.quantile(_bootstrap(pairs, n_boot, seed), [0.025, 0.975]))
-    return {**found, "low": low, "high": high, "verdict": "above" if low > 0 else "below" if high < 0 else "undecided"}
+    pairs = gain.groupby(level=PAIR, sort=False).mean()
+    found |= {"n_classes": int((~gain.index.get_level_values("dataset").isin(NORMAL)).sum()), "n_pairs": len(pairs)}
+    found |= over_trials(pairs)
+    if len(pairs) > 1:
+        return found
+    found["n_above"] = int((gain > 0).sum())
+    if found["n_classes"]:
+        return found | _verdict(gain, ENOUGH_CLASSES, "too few classes")
+    low, high = _over_pictures(rest, method, control, scores) if scores else (None, None)
+    return found | {"low": low, "high": high, "verdict": "one class"}

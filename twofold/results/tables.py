@@ -9,9 +9,8 @@ from typing import Any
 import pandas as pd
 
 from twofold.errors import InputError
-from twofold.plots.style import collapsed_words
 from twofold.results.published import BLOCKS
-from twofold.results.sentences import interval_words, with_spread
+from twofold.results.sentences import interval_words, rest_words, verdict_count, with_spread
 from twofold.results.statistics import PAIR, PROTOCOL, above, class_means, look_of, one_of_each
 
 __all__ = ["beside_published", "claim_lines", "pair_name", "per_class_table", "printed", "standing"]
@@ -170,9 +169,9 @@ def per_class_table(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame
 
 
 def _cell(row: dict[str, Any], field: str) -> str:
-    """A mean, or how many runs collapsed; a spread, or nothing where one class or seed has none."""
+    """A mean, or how many runs collapsed and the rest; a spread, or nothing where one class or seed has none."""
     if row["n_collapsed"]:
-        return collapsed_words(row) if field == "mean" else ""
+        return rest_words(row) if field == "mean" else ""
     unknown = pd.isna(row[field]) or (field == "std_classes" and row["n_classes"] < 2)
     return "" if unknown else f"{row[field]:.1f}"
 
@@ -186,9 +185,9 @@ def standing(frame: pd.DataFrame, methods: Sequence[str]) -> list[str]:
 
     Returns
     -------
-    A line a method; one that collapsed somewhere has no place, but is told at the end with the mean of its other runs. A
-    distance whose 95 % interval (bootstrap over classes) holds 0 is undecided; under five classes no interval is printed, but
-    on how many it is above.
+    A line a method, then how many verdicts they hold. One that collapsed somewhere has no place, but is told at the end with
+    the mean of the classes left to it, and its distance there to the first of the others. A distance whose 95 % interval over
+    classes holds 0 is undecided; under five classes no interval is printed, but on how many it is above.
 
     Raises
     ------
@@ -198,18 +197,25 @@ def standing(frame: pd.DataFrame, methods: Sequence[str]) -> list[str]:
     table = class_means(frame, methods=methods).sort_values("mean", ascending=False, kind="stable")
     whole = table[table["n_collapsed"] == 0].to_dict("records")
     lines = [f"{place}. {row['method']}: {with_spread(row)}" for place, row in enumerate(whole, start=1)]
+    verdicts = []
     for place, (better, row) in enumerate(pairwise(whole), start=1):
         found = above(frame, row["method"], better["method"])
         mark = " (undecided)" if found["verdict"] == "undecided" else ""
         lines[place] += f"; to {better['method']} {interval_words(found)}{mark}"
+        verdicts.append(found["verdict"])
     for row in table[table["n_collapsed"] > 0].to_dict("records"):
-        rest = "" if pd.isna(row["rest"]) else f"; of the rest {row['rest']:.1f}"
-        lines.append(f"no place. {row['method']}: {with_spread(row)}{rest}")
-    return lines
+        line = f"no place. {row['method']}: {with_spread(row)}"
+        if whole and not pd.isna(row["rest"]):
+            found = above(frame, row["method"], whole[0]["method"])
+            mark = " (undecided)" if found["verdict"] == "undecided" else ""
+            line += f", to {whole[0]['method']} {interval_words(found)}{mark}"
+            verdicts.append(found["verdict"])
+        lines.append(line)
+    return [*lines, *filter(None, [verdict_count(verdicts)])]
 
 
 def claim_lines(checked: pd.DataFrame) -> list[str]:
-    """The paper's claims as held against runs: a sentence a claim and pair.
+    """The paper's claims as held against runs: a sentence a claim and pair, then how many verdicts these are.
 
     Parameters
     ----------
@@ -217,9 +223,11 @@ def claim_lines(checked: pd.DataFrame) -> list[str]:
     """
     lines = []
     for row in checked.itertuples():
-        ours = "" if pd.isna(row.difference) else f"; ours {row.difference:+.1f}"
+        ours = "" if pd.isna(row.difference) else f"ours {row.difference:+.1f}"
         ours += "" if pd.isna(row.low) else f" [{row.low:+.1f}, {row.high:+.1f}]"
-        quoted = "" if pd.isna(row.published) else f"; printed {row.published:+.2f} ({row.published_on.replace('->', '→')})"
+        rest = " of the rest" if row.collapsed and ours else ""
+        quoted = "" if pd.isna(row.published) else f"printed {row.published:+.2f} ({row.published_on.replace('->', '→')})"
         pair = pair_name((row.dataset, row.source, row.target))
-        lines.append(f"{row.verdict}: {row.sentence} [{pair}]{ours}{quoted}")
-    return lines
+        sentence = f"{row.verdict}: {row.sentence} [{pair}]"
+        lines.append("; ".join(filter(None, [sentence, row.collapsed, f"{rest} {ours}".strip(), quoted])))
+    return [*lines, *filter(None, [verdict_count(checked["verdict"])])]

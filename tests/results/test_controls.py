@@ -88,6 +88,16 @@ def test_a_pair_in_which_nothing_is_left_has_no_part_and_is_named():
         over_pairs(table.iloc[:1])
 
 
+def test_methods_are_compared_on_the_classes_and_seeds_that_all_have():
+    runs = frame()
+    lacks = runs["method"].eq("target_only") & runs["target"].eq("b") & runs["normal"].isin(["0", "1"])
+    row = best_controls(runs[~lacks], ME, CONTROLS, ORACLE).iloc[0]
+    assert (row["gain"], row["control"], row["n_classes"]) == (5, 71, 4)  # without the two lowest of six classes
+    other = runs.assign(seed=runs["seed"].where(runs["method"] != "target_only", 1))
+    with pytest.raises(InputError, match="wanted one class and seed of all methods on digits type b, got none"):
+        best_controls(other, ME, CONTROLS, ORACLE)
+
+
 def test_one_ratio_and_every_method_are_wanted():
     with pytest.raises(InputError, match="one anomaly_ratio"):
         best_controls(pd.concat([frame(), frame(anomaly_ratio=0.2)]), ME, CONTROLS, ORACLE)

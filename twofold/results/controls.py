@@ -40,13 +40,13 @@ def best_controls(
     Returns
     -------
     A row a pair: best_control, control, method and oracle (their means), gain and gap (of method and oracle over the control;
-    points of AUROC), low, high, n_classes, n_above, verdict and collapsed as of ``statistics.above``. All is of the classes on
-    which none of them collapsed; one that collapsed on more than half of them is named and not waited for. A pair in which no
-    class or no control is left has no numbers.
+    points of AUROC), low, high, n_classes, n_above, verdict and collapsed as of ``statistics.above``. All is of the classes and
+    seeds that all were run on, without the classes on which one of them collapsed; one that collapsed on more than half of
+    them is named and not waited for. A pair in which no class or no control is left has no numbers.
 
     Raises
     ------
-    InputError : a method that the frame does not hold, several ratios, presets or protocols.
+    InputError : a method that the frame does not hold, no class and seed that all have, several ratios, presets or protocols.
     """
     one_of_each(frame, ["anomaly_ratio", *PROTOCOL])
     named = [method, *controls, *([oracle] if oracle else [])]
@@ -57,13 +57,16 @@ def best_controls(
     rows = []
     for pair, runs in frame[frame["method"].isin(named)].groupby(PAIR, sort=False):
         rest, fallen = whole_classes(runs, needed=[method])
-        classes = by_class(class_means(rest)).dropna()  # those that every method was run on
+        shared = rest[rest.groupby(["normal", "seed"])["method"].transform("nunique") == rest["method"].nunique()]
+        if len(rest) and shared.empty:
+            raise InputError(f"wanted one class and seed of all methods on {' '.join(pair)}, got none; run them on the same")
+        classes = by_class(class_means(shared))
         means = classes.mean().reindex(named)
         row = dict(zip(PAIR, pair, strict=True)) | {"best_control": None, "verdict": "collapsed"}
         row |= {"collapsed": fallen}
-        if len(classes) and means[list(controls)].notna().any():
+        if means[list(controls)].notna().any():
             best = means[list(controls)].idxmax()
-            found = above(rest[rest["normal"].isin(classes.index)], method, best, scores)
+            found = above(shared, method, best, scores)
             row |= {"best_control": best, "control": means[best], "method": means[method], "gain": means[method] - means[best]}
             row |= {"oracle": means[oracle], "gap": means[oracle] - means[best]} if oracle else {}
             row |= {field: found[field] for field in ("low", "high", "n_classes", "n_above", "verdict")}

@@ -314,6 +314,7 @@ def test_inputs_are_stem_features_where_a_stem_is_frozen_and_pictures_where_none
         assert pictures.in_memory
         assert torch.equal(pictures.batch(rows), toy.source.images(rows, 32))
         assert pictures.batch(rows).dtype == torch.uint8
+    assert torch.equal(Inputs(toy.source, tuned.backbone, None, 37).batch(rows), toy.source.images(rows, 37))
     monkeypatch.setattr("twofold.methods.training.IN_MEMORY_BYTES", 0)
     far = Inputs(toy.source, whole.backbone, None)
     assert not far.in_memory

@@ -12,12 +12,14 @@ from twofold.methods import METHODS
 from twofold.methods.training import Batch
 from twofold.methods.twofold import TwoFold
 from twofold.parts.alignment import contrastive_loss, mmd_loss
+from twofold.parts.augmentation import enlarged_px, plain_views
 from twofold.parts.one_class import dsvdd_loss
 from twofold.parts.selection import Selection, select
 from twofold.runs.config import UnreadError, configure
 
 LADDER = [name for name, (cls, _) in METHODS.items() if cls is TwoFold]
 SELECTIONS = ("kmeans", "gmm", "meanshift", "knn", "all", "oracle")
+AS_THEY_ARE = (plain_views, plain_views)
 NEGATIVES = ("non_dominant", "sparse_tail", "in_batch", "both")
 
 
@@ -66,7 +68,7 @@ def test_the_first_step_s_terms_are_the_formulas_of_its_batch(toy):
     x = method.inputs(toy.source).batch(np.arange(8)), method.inputs(toy.target).batch(np.arange(8))
     rows = np.arange(8)
     with torch.no_grad():
-        name, terms = next(method._step(None, Batch(*x, rows, 0.0)))
+        name, terms = next(method._step(AS_THEY_ARE, Batch(*x, rows, 0.0)))
         z = [functional.normalize(method.backbone(part), dim=1) for part in x]
     assert name == "tail"
     positive, negative = (
@@ -83,7 +85,7 @@ def step_of(method, toy, positive, negative, rows):
     method.notes_ = {"fallback_steps": 0, "skipped_steps": 0}
     x = method.inputs(toy.source).batch(np.arange(6)), method.inputs(toy.target).batch(rows)
     with torch.no_grad():
-        _, terms = next(method._step(None, Batch(*x, rows, 0.0)))
+        _, terms = next(method._step(AS_THEY_ARE, Batch(*x, rows, 0.0)))
     return terms["alignment"], method.notes_
 
 
@@ -220,3 +222,29 @@ def test_a_discriminator_is_kept_with_what_was_learned(toy):
     state = toy.fitted("twofold", alignment="grl").state()
     assert any(key.startswith("discriminator.") for key in state)
     assert not any(key.startswith("discriminator.") for key in toy.fitted("twofold").state())
+
+
+# augmentation -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "frozen"), [("twofold", 7), ("source_only", 7), ("twofold", 0)])
+def test_augmented_training_looks_at_other_pictures_and_nothing_else_does(toy, name, frozen, monkeypatch):
+    """Whether a stem is frozen or none: what is trained on is cropped from larger pictures; the centre and the test are not."""
+    plain, method = (toy.build(name, frozen_stages=frozen, steps=3, augmentation=kind) for kind in ("none", "baseline"))
+    before, steps, step = method.embed(toy.source), [], method._step
+    monkeypatch.setattr(method, "_step", lambda views, batch: steps.append(batch) or step(views, batch))
+    toy.fit(plain), toy.fit(method)
+    for batch in steps:
+        for x in (batch.source, batch.target):
+            assert x is None or (x.dtype == torch.uint8 and x.shape[-1] == enlarged_px(32) == 37)
+    torch.testing.assert_close(method.center, before.mean(dim=0), rtol=0, atol=1e-6)
+    scores = toy.scores(method)
+    assert np.isfinite(scores).all()
+    assert not np.array_equal(scores, toy.scores(plain))
+    monkeypatch.undo()
+    assert np.array_equal(toy.scores(toy.fit(method)), scores)  # drawn anew from the same seed
+
+
+def test_augmentation_is_refused_where_the_loss_has_views_of_its_own():
+    with pytest.raises(UnreadError, match="augmentation"):
+        configure("digits", "type", "optdigits", "3", "twofold", one_class="msc", augmentation="baseline")

@@ -59,13 +59,14 @@ class Inputs:
     view : the pictures.
     backbone : the network that will read them.
     cache : of stem features; None hands on pictures (for augmentation, or where no stem is frozen).
+    size_px : side of the pictures that are handed on, where it is not the network's.
     """
 
-    def __init__(self, view: View, backbone: Backbone, cache: EmbeddingCache | None) -> None:
-        self._view, self._stem = view, backbone.stem
+    def __init__(self, view: View, backbone: Backbone, cache: EmbeddingCache | None, size_px: int | None = None) -> None:
+        self._view, self._stem, self._size_px = view, backbone.stem, size_px or backbone.stem.size_px
         if cache is not None and backbone.has_stem:
             self._held = cache.embed(backbone.stem, view)
-        elif 3 * self._stem.size_px**2 * len(view) <= IN_MEMORY_BYTES:
+        elif 3 * self._size_px**2 * len(view) <= IN_MEMORY_BYTES:
             self._held = self._pictures(np.arange(len(view)))
         else:
             self._held = None
@@ -74,7 +75,7 @@ class Inputs:
         return len(self._view)
 
     def _pictures(self, rows: np.ndarray) -> Tensor:
-        return self._view.images(rows, self._stem.size_px, self._stem.center_crop)
+        return self._view.images(rows, self._size_px, self._stem.center_crop)
 
     @property
     def in_memory(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -12,11 +12,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.transforms import v2
 
 from twofold.data.domains import View
 from twofold.methods.base import STRICT, Role, Settings, TrainedMethod
 from twofold.methods.training import Batch, Draw, Inputs, autocast, seeded, train, unfreeze
+from twofold.networks.cache import EmbeddingCache
 from twofold.parts.alignment import (
     DomainDiscriminator,
     contrastive_loss,
@@ -25,6 +25,7 @@ from twofold.parts.alignment import (
     reversal_strength,
     reverse_gradient,
 )
+from twofold.parts.augmentation import Views, baseline_views, enlarged_px, msc_views, plain_views
 from twofold.parts.neighbors import knn_distance
 from twofold.parts.one_class import center_distance, dsvdd_loss, msc_loss
 from twofold.parts.selection import Selection, select
@@ -55,6 +56,9 @@ class TwoFoldSettings(Settings):
     )
     negative_bank: int = Field(
         0, ge=0, le=10**6, description="negatives drawn apart in every step, beside a batch of positives; 0: as they come"
+    )
+    augmentation: Literal["none", "baseline"] = Field(
+        "none", description="crop, flip and turn both domains' training pictures; slower, since no stem features are kept"
     )
     normalize_features: bool = Field(True, description="L2-normalise in the one-class loss, the centre and the score")
     center: Literal["fixed", "batch"] = Field("fixed", description="fixed before training, or re-estimated in every batch")
@@ -125,6 +129,7 @@ class TwoFoldSettings(Settings):
             "dense_share": self.aligns and self.selection == "knn",
             "sparse_share": self.drops_tail,
             "density_neighbors": self.looks_at_density,
+            "augmentation": self.one_class == "dsvdd",
             "center": self.one_class == "dsvdd",
             "msc_temperature": self.one_class == "msc",
             "source_neighbors": self.one_class == "msc",
@@ -151,6 +156,7 @@ class TwoFold(TrainedMethod):
     """
 
     Settings = TwoFoldSettings
+    selection_: Selection | None = None
     looks = {  # noqa: RUF012
         "source_only": Look("source only", COLORS["source"], "o"),
         "align_all": Look("align everything", COLORS["anomalous"], "X"),
@@ -161,10 +167,6 @@ class TwoFold(TrainedMethod):
         "in_domain": Look("trained on the target's normals", "#56B4E9", "P"),
     }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.selection_: Selection | None = None
-
     def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
         if hasattr(self, "center"):  # fitted before, or restored: begin anew
             self.backbone = self.load_backbone().to(self.device)
@@ -172,8 +174,10 @@ class TwoFold(TrainedMethod):
         if settings.one_class_on == "target_normals":
             source = target.subset(np.flatnonzero(told == 0))
         cache = None if settings.one_class == "msc" else self.cache  # augmented views have no features to keep
-        x_source = Inputs(source, self.backbone, cache)
-        x_target = Inputs(target, self.backbone, cache) if settings.aligns else None
+        domains = source, target if settings.aligns else None
+        x_source, x_target = looks_at = self._read(domains, cache)
+        if settings.augmentation == "baseline":
+            looks_at = self._read(domains, None, enlarged_px(self.size_px))
         again = settings.reclusterings if settings.aligns and settings.selection_space == "backbone" else 1
         choose = self._chooser(target, x_target, told) if settings.aligns else None
         self._picture = np.unique(target.contents, return_inverse=True)[1] if settings.aligns else None  # (n,) same: a copy
@@ -187,13 +191,15 @@ class TwoFold(TrainedMethod):
             parts = nn.ModuleList(part for part in (tail, self.discriminator) if part is not None)
             self.notes_ = {"fallback_steps": 0, "skipped_steps": 0} if settings.aligns else {}
             draws = partial(self._select, choose) if settings.aligns else None
-            views = _views(self.size_px) if settings.one_class == "msc" else None
-            step = partial(self._step, views)
-            self.losses_ = train(step, {"tail": parts}, x_source, x_target, self.recipe, draws, again, self.seed, self.progress)
+            step = partial(self._step, self._views())
+            self.losses_ = train(step, {"tail": parts}, *looks_at, self.recipe, draws, again, self.seed, self.progress)
         if settings.one_class == "msc":
             self.seen_ = source.contents
             self.register_buffer("memory", self._unit(x_source).to(self.device))
         return self
+
+    def _read(self, views: Sequence[View | None], cache: EmbeddingCache | None, size_px: int | None = None) -> list:
+        return [None if view is None else Inputs(view, self.backbone, cache, size_px) for view in views]
 
     def features(self, x: Tensor) -> Tensor:
         z = self.backbone(x).float()
@@ -216,15 +222,18 @@ class TwoFold(TrainedMethod):
 
     # one training step ----------------------------------------------------------------------------------------------
 
-    def _step(self, views: v2.Compose | None, batch: Batch) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        x_source = batch.source
-        if views is not None:
-            x_source = torch.stack([views(x) for x in x_source for _ in range(2)])  # (2n, 3, h, w), twins adjacent
-        x = x_source if batch.target is None else torch.cat([x_source, batch.target])
+    def _views(self) -> tuple[Views, Views]:
+        """What training looks at in place of source and target pictures."""
+        if self.settings.one_class == "msc":
+            return msc_views(self.size_px), plain_views
+        return (baseline_views(self.size_px) if self.settings.augmentation == "baseline" else plain_views,) * 2
+
+    def _step(self, views: tuple[Views, Views], batch: Batch) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        x = [look(x) for look, x in zip(views, (batch.source, batch.target), strict=True) if x is not None]
         with autocast(self.device):
-            z = self.backbone(x.to(memory_format=torch.channels_last))
+            z = self.backbone(torch.cat(x).to(memory_format=torch.channels_last))
         z = functional.normalize(z.float(), dim=1) if self.settings.normalize_features else z.float()
-        z_source, z_target = z[: len(x_source)], z[len(x_source) :]
+        z_source, z_target = z[: len(x[0])], z[len(x[0]) :]
         terms = {"one_class": self.settings.lambda_one_class * self._one_class(z_source)}
         if self.settings.aligns:
             terms["alignment"] = self.settings.lambda_alignment * self._align(z_source, z_target, batch)
@@ -292,11 +301,3 @@ class TwoFold(TrainedMethod):
     def _unit(self, inputs: Inputs) -> Tensor:
         """(n, d) unit features of the backbone as it is now."""
         return functional.normalize(self.look(inputs, lambda x: self.backbone(x).float()), dim=1)
-
-
-def _views(size_px: int) -> v2.Compose:
-    """The two-view augmentation of MSC: crop, flip, colour, grey, blur."""
-    blur = v2.RandomApply([v2.GaussianBlur(kernel_size=max(3, size_px // 20 * 2 + 1), sigma=(0.1, 2.0))], p=0.5)
-    jitter = v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8)
-    crop = v2.RandomResizedCrop(size_px, scale=(0.2, 1.0), antialias=True)
-    return v2.Compose([crop, v2.RandomHorizontalFlip(), jitter, v2.RandomGrayscale(p=0.2), blur])

@@ -31,7 +31,7 @@ def test_every_combination_of_axes_trains_and_scores(toy, selection, negatives, 
     assert np.isfinite(scores).all()
     assert (scores >= 0).all()
     assert method.losses_.keys() == {"one_class", "alignment"}
-    assert method.notes_.keys() == {"fallback_steps", "skipped_steps"}
+    assert method.notes_.keys() == {"fallback_steps", "skipped_steps", "radius"}
     chosen = method.selection_
     assert not (chosen.positive & chosen.negative).any()
     assert np.array_equal(method.selected_, chosen.positive)
@@ -151,7 +151,7 @@ def test_a_bank_is_refused_where_nothing_of_it_would_be_repelled(fields):
 
 def test_a_selection_without_negatives_falls_back_in_every_step(toy):
     method = toy.fit(toy.build("twofold", selection="all", steps=3))
-    assert method.notes_ == {"fallback_steps": 3, "skipped_steps": 0}
+    assert (method.notes_["fallback_steps"], method.notes_["skipped_steps"]) == (3, 0)
 
 
 def test_mmd_aligns_positives_alone(toy):
@@ -248,3 +248,44 @@ def test_augmented_training_looks_at_other_pictures_and_nothing_else_does(toy, n
 def test_augmentation_is_refused_where_the_loss_has_views_of_its_own():
     with pytest.raises(UnreadError, match="augmentation"):
         configure("digits", "type", "optdigits", "3", "twofold", one_class="msc", augmentation="baseline")
+
+
+# inside or outside --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("quantile", "outside"), [(1.0, 0), (0.75, 6), (0.5, 12), (0.0, 23)])
+def test_the_radius_holds_the_share_of_the_source_that_is_asked_for(toy, quantile, outside):
+    """24 source pictures whose distances are known: the radius is one of them, and that many lie beyond it."""
+    method = toy.fitted("source_only", radius_quantile=quantile)
+    distances = (method.embed(toy.source) - method.center).norm(dim=1).sort().values
+    assert method.notes_["radius"] == pytest.approx(distances[23 - outside].item(), rel=1e-4)
+    assert method.predict(toy.source).sum() == outside
+    beyond = (method.embed(toy.test) - method.center).norm(dim=1) > method.notes_["radius"]
+    assert np.array_equal(method.predict(toy.test), beyond.int().numpy())
+    assert np.array_equal(method.predict(toy.test, toy.scores(method)), method.predict(toy.test))
+
+
+def test_the_decision_has_its_closed_form(toy):
+    method = toy.build("source_only")
+    method.register_buffer("edge", torch.tensor(4.0))  # R = 2
+    assert method.predict(toy.test, np.array([0.0, 3.99, 4.0, 4.01, np.inf, np.nan])).tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_the_quantile_of_the_radius_moves_no_score(toy):
+    all_in, half = (toy.fitted("source_only", **fields) for fields in ({}, {"radius_quantile": 0.5}))
+    assert np.array_equal(toy.scores(all_in), toy.scores(half))
+    assert half.notes_["radius"] < all_in.notes_["radius"]
+
+
+def test_msc_decides_by_the_source_s_own_distances_none_of_them_to_itself(toy):
+    method = toy.fitted("source_only", one_class="msc")
+    assert method.predict(toy.source).sum() == 0
+    assert method.edge == pytest.approx(toy.scores(method, toy.source).max(), rel=1e-6)
+    assert method.edge > 0
+    assert "radius" not in method.notes_
+
+
+def test_a_restored_method_decides_as_before(toy):
+    method = toy.fitted("source_only", radius_quantile=0.5)
+    again = toy.build("source_only", radius_quantile=0.5).restore(method.state())
+    assert np.array_equal(again.predict(toy.test), method.predict(toy.test))

@@ -49,7 +49,7 @@ def test_a_result_says_what_was_told_what_was_changed_and_what_the_method_notes(
     result = finished["twofold"][1]
     assert (result["told"], result["oracle"], result["shots"]) == ("", False, None)
     assert result["changed"] == TINY | {}
-    assert result["notes"].keys() == {"fallback_steps", "skipped_steps"}
+    assert result["notes"].keys() == {"fallback_steps", "skipped_steps", "radius"}
     assert result["seconds"]["train"] > 0
     oracle, _ = run(prepare(configure(**TASK, method="in_domain", **TINY)))
     assert (oracle["told"], oracle["oracle"], oracle["method"]) == ("labels", True, "in_domain[steps=2,batch_size=8] (oracle)")
@@ -98,7 +98,7 @@ def test_a_diverged_run_that_selects_again_is_collapsed_and_not_failed():
 
 def test_a_selection_without_negatives_falls_back_and_is_counted():
     result, _ = run(prepare(configure(**TASK, method="twofold", selection="all", **TINY)))
-    assert result["notes"] == {"fallback_steps": 2, "skipped_steps": 0}
+    assert (result["notes"]["fallback_steps"], result["notes"]["skipped_steps"]) == (2, 0)
 
 
 def test_a_batch_larger_than_the_whole_target_trains():

@@ -54,9 +54,7 @@ class TwoFoldSettings(Settings):
     negatives: Literal["non_dominant", "sparse_tail", "in_batch", "both"] = Field(
         "non_dominant", description="what is repelled"
     )
-    negative_bank: int = Field(
-        0, ge=0, le=10**6, description="negatives drawn apart in every step, beside a batch of positives; 0: as they come"
-    )
+    negative_bank: int = Field(0, ge=0, le=10**6, description="negatives drawn apart in every step; 0: as they come")
     augmentation: Literal["none", "baseline"] = Field(
         "none", description="crop, flip and turn both domains' training pictures; slower, since no stem features are kept"
     )
@@ -75,6 +73,7 @@ class TwoFoldSettings(Settings):
     density_neighbors: int = Field(7, ge=1, le=10**6, description="of the kNN density")
     msc_temperature: float = Field(0.25, gt=0, le=1e3, description="of msc")
     source_neighbors: int = Field(2, ge=1, le=10**6, description="of msc's score")
+    radius_quantile: float = Field(1.0, ge=0, le=1, description="share of the source's pictures inside the hypersphere")
 
     @property
     def networks(self) -> frozenset[Role]:
@@ -145,14 +144,16 @@ class TwoFoldSettings(Settings):
 class TwoFold(TrainedMethod):
     r"""DSVDD on the source, the dominant cluster of the target drawn to it, the rest repelled.
 
-    .. math:: L = \lambda_1 L_{AD} + \lambda_2 L_{UDA}, \qquad a(x) = \lVert f(x) - c \rVert^2
+    .. math:: L = \lambda_1 L_{AD} + \lambda_2 L_{UDA}, \qquad a(x) = \lVert f(x) - c \rVert^2, \qquad
+        a(x) > R^2 = \max_i \, a(x_i^s) \iff x \text{ is anomalous}
 
     Source
     ------
     Mejri et al., arXiv 2502.21022, Eq. 5 to 10. Deviations: source and target go through the network together; statistics,
     scale and shift of BatchNorm stay frozen unless ``train_batch_norm``; a batch without negatives falls back to in-batch
-    ones, counted in ``notes_``, unless a ``negative_bank`` gives every step its own; ``density`` (kNN selection, sparse
-    negatives) is ours.
+    ones, counted in ``notes_``, unless a ``negative_bank`` gives every step its own; the radius, of which the paper says that
+    it encapsulates the source, is that of the farthest source picture after training, and a ``radius_quantile`` below 1, ours,
+    lets the rest of them lie outside; ``density`` (kNN selection, sparse negatives) is ours.
     """
 
     Settings = TwoFoldSettings
@@ -196,7 +197,16 @@ class TwoFold(TrainedMethod):
         if settings.one_class == "msc":
             self.seen_ = source.contents
             self.register_buffer("memory", self._unit(x_source).to(self.device))
+        edge = np.quantile(self.anomaly_score(source), settings.radius_quantile, method="inverted_cdf")
+        self.register_buffer("edge", torch.tensor(edge, dtype=torch.float32, device=self.device))
+        if settings.one_class == "dsvdd":
+            self.notes_["radius"] = float(edge) ** 0.5
         return self
+
+    def predict(self, view: View, scores: np.ndarray | None = None) -> np.ndarray:
+        """(n,) 0 inside the hypersphere, 1 outside; ``scores`` are those of the view, where they are there."""
+        scores = self.anomaly_score(view) if scores is None else scores
+        return (~(np.float32(scores) <= self.edge.item())).astype(int)  # a score that is no number lies outside
 
     def _read(self, views: Sequence[View | None], cache: EmbeddingCache | None, size_px: int | None = None) -> list:
         return [None if view is None else Inputs(view, self.backbone, cache, size_px) for view in views]
@@ -211,7 +221,7 @@ class TwoFold(TrainedMethod):
         return center_distance(z, self.center)
 
     def leaves(self, z: Tensor) -> dict[str, tuple[torch.dtype, tuple[int | None, ...]]]:
-        left = {"center": (z.dtype, z.shape[1:])}
+        left = {"center": (z.dtype, z.shape[1:]), "edge": (torch.float32, ())}
         return left | {"memory": (z.dtype, (len(self.seen_), z.shape[1]))} if self.settings.one_class == "msc" else left
 
     def restore(self, state: dict[str, Tensor], seen: Sequence[str] = ()) -> Self:

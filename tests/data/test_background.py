@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,12 @@ import torch
 from PIL import Image
 
 from twofold.data import background
-from twofold.data.background import BACKGROUNDS, LETTERS, SHOWN, SUBCATEGORIES, VENDORS, load_background
+from twofold.data.background import LETTERS, SHOWN, SUBCATEGORIES, VENDOR, check_background, load_background
 from twofold.data.digits import load_digits_domain
 from twofold.data.emoji import EMOJI_CLASSES, EMOJI_DOMAINS, _package_folder, load_emoji_domain
 from twofold.data.public import FOLDER_DATASETS
 from twofold.errors import InputError
-
-PAIRS = list(permutations(EMOJI_DOMAINS, 2))
+from twofold.runs.presets import PAIRS
 
 
 def digest(domain) -> str:
@@ -32,24 +30,18 @@ def of_task() -> set[str]:
 # --- emoji -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("source", "target"), PAIRS)
-def test_the_drawings_are_of_one_vendor_that_is_none_of_the_pair(source, target):
-    pile = load_background("emoji", "emoji", (source, target))
-    folders = {path.parent.name for path in pile.pictures.paths}
-    assert len(folders) == 1
-    assert not folders & {EMOJI_DOMAINS[source], EMOJI_DOMAINS[target]}
+def test_a_pair_of_the_pile_s_own_vendor_is_refused_where_drawings_may_be_taken():
+    for name in ("auto", "emoji"):
+        with pytest.raises(InputError, match=r"by other hands than source and target, got .* facebook"):
+            check_background(name, "emoji", ("google", "facebook"))
+    check_background("letters", "emoji", ("google", "facebook"))
+    check_background("auto", "emoji", ("google", "apple"))
+    check_background("auto", "folder", ("facebook", "desk"))  # a folder that has a vendor's name is no vendor
+    assert all(VENDOR not in pair[1:] for pairs in PAIRS.values() for pair in pairs)
 
 
-def test_everyone_gets_the_same_drawings_wherever_the_pair_is_not_of_their_vendor():
-    piles = [load_background("emoji", "emoji", pair) for pair in PAIRS if "facebook" not in pair]
-    piles += [load_background("emoji"), load_background("emoji", "digits", ("type", "mnist"))]
-    piles += [load_background("emoji", "folder", ("facebook", "desk"))]  # a folder that has a vendor's name is no vendor
-    assert {id(pile) for pile in piles} == {id(piles[0])}
-
-
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_no_drawing_is_of_a_class_of_the_emoji_task(vendor):
-    pile = background._emoji(vendor)
+def test_no_drawing_is_of_a_class_of_the_emoji_task():
+    pile = background._emoji()
     codes = {i.split("/")[1] for i in pile.ids.tolist()}
     assert not codes & of_task()
     assert not {code.split("-")[0] for code in codes} & {code.split("-")[0] for code in of_task()}
@@ -57,10 +49,9 @@ def test_no_drawing_is_of_a_class_of_the_emoji_task(vendor):
     assert 340 <= len(pile) <= 400
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_no_drawing_is_a_picture_of_the_task(vendor):
+def test_no_drawing_is_a_picture_of_the_task():
     contents = {content for name in EMOJI_DOMAINS for content in load_emoji_domain(name).contents.tolist()}
-    assert not contents & set(background._emoji(vendor).contents.tolist())
+    assert not contents & set(background._emoji().contents.tolist())
 
 
 def test_no_name_of_a_drawing_holds_the_name_of_a_class_of_any_data_set():
@@ -68,9 +59,8 @@ def test_no_name_of_a_drawing_holds_the_name_of_a_class_of_any_data_set():
     name_of = {entry["unified"].replace("-FE0F", ""): entry["short_name"] for entry in entries}
     classes = {name.lower() for dataset in FOLDER_DATASETS.values() for name in dataset.classes} | set(EMOJI_CLASSES)
     words = {word for name in classes for word in (name, name.rstrip("s"))} - {"letter", "mouse", "hand"}
-    for vendor in VENDORS:
-        for i in background._emoji(vendor).ids.tolist():
-            assert not words & set(name_of[i.split("/")[1]].replace("-", "_").split("_")), i
+    for i in background._emoji().ids.tolist():
+        assert not words & set(name_of[i.split("/")[1]].replace("-", "_").split("_")), i
 
 
 def test_what_is_left_out_is_there_to_be_left_out():
@@ -141,9 +131,7 @@ def test_a_pile_made_anew_has_the_same_contents(name):
 
 
 def test_the_drawings_are_those_of_every_run_so_far():
-    assert (
-        digest(load_background("emoji")) == "ef59f5e539c21fae"
-    )  # the package is pinned; letters follow Pillow's own rendering
+    assert digest(load_background("emoji")) == "ef59f5e539c21fae"  # letters follow Pillow's own rendering
 
 
 def test_a_folder_is_a_pile(tmp_path, monkeypatch):
@@ -153,19 +141,12 @@ def test_a_folder_is_a_pile(tmp_path, monkeypatch):
         Image.new("RGB", (8, 8), "red").save(path)
     whole = load_background(str(tmp_path / "camera"))
     assert (whole.dataset, whole.ids.tolist()) == ("folder", ["a.png", "b/c.png"])
-    assert load_background("camera", root=tmp_path).contents.tolist() == whole.contents.tolist()
     monkeypatch.chdir(tmp_path)
     assert load_background(Path("camera")).contents.tolist() == whole.contents.tolist()
 
 
 def test_an_unknown_pile_is_refused_with_those_there_are(tmp_path):
-    with pytest.raises(InputError, match="wanted a background, got 'cats'; choose one of: emoji, letters, photos, or name a"):
+    with pytest.raises(InputError, match="wanted a background, got 'cats'; choose one of: none, auto, emoji, letters"):
         load_background("cats")
     with pytest.raises(InputError, match=r"wanted pictures .* got none"):
         load_background(str(tmp_path))
-
-
-def test_photographs_are_numbers_alone():
-    assert BACKGROUNDS == ("emoji", "letters", "photos")
-    with pytest.raises(InputError, match="got 'photos', which come as numbers alone; name a folder"):
-        load_background("photos")

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.preprocessing import normalize
 from torch.nn import functional
 
+from twofold.data.background import load_background
 from twofold.data.domains import ArrayPictures, Domain, View
+from twofold.parts.fusion import fused, spread
 from twofold.parts.gaussians import fit_pooled
 
 LAYERS = ["encoder_hidden", "encoder_last", "backbone_hidden", "backbone_last"]
@@ -48,10 +51,10 @@ def test_any_single_layer_can_be_looked_at(toy, features):
     """Each is one of the four spaces of the pooled Gaussian, bit for bit."""
     method, pooled = toy.fitted("target_only", features=features), toy.fitted("pooled_gaussian")
     place = LAYERS.index(features)
-    mine = functional.normalize(method.spaces(method.embed(toy.test))[0], dim=1)
-    assert torch.equal(mine, pooled.spaces(pooled.embed(toy.test))[place])
+    assert torch.equal(method.units(method.embed(toy.test))[0], pooled.units(pooled.embed(toy.test))[place])
     assert len(method.spaces(method.embed(toy.test))) == 1
-    assert method.scales.tolist() == [[0.0, 1.0]]
+    z, kept = method.units(method.embed(toy.test))[0], method.units(method.embed(toy.target))[0]
+    np.testing.assert_allclose(toy.scores(method), distances(z, kept, method.k), rtol=1e-5)  # as it is, on no scale
 
 
 @pytest.mark.parametrize("name", ["source_knn", "target_only"])
@@ -59,10 +62,10 @@ def test_all_layers_are_fused_as_the_pooled_gaussian_fuses_them(toy, name):
     method = toy.fitted(name, features="layers")
     memory = toy.source if name == "source_knn" else toy.target
     parts = []
-    for z, kept in zip(method.spaces(method.embed(toy.test)), method.spaces(method.embed(memory)), strict=True):
-        z, kept = functional.normalize(z, dim=1), functional.normalize(kept, dim=1)
-        low, middle, high = np.quantile(distances(kept, kept, method.k, skip=True), [0.25, 0.5, 0.75])
-        parts.append((distances(z, kept, method.k) - middle) / (high - low))
+    for z, kept in zip(method.units(method.embed(toy.test)), method.units(method.embed(memory)), strict=True):
+        levels, own = (np.log(d**2) for d in (distances(z, kept, method.k), distances(kept, kept, method.k, skip=True)))
+        low, middle, high = np.quantile(own, [0.25, 0.5, 0.75])
+        parts.append((levels - middle) / (high - low))
     assert len(parts) == 4
     np.testing.assert_allclose(toy.scores(method), np.mean(parts, axis=0), rtol=1e-4, atol=1e-6)
 
@@ -89,17 +92,39 @@ def spaces(method, view):
     return [space.numpy() for space in method.embed(view).double().split(method._widths, dim=1)]
 
 
+def oddness(method, view):
+    """By distances to the pile's features, sorted, in each layer: the logarithm of the square of the mean of seven."""
+    pile = method.embed(all_of(load_background("emoji" if chosen(method) == "emoji" else "letters")))
+    pairs = zip(method.units(method.embed(view)), method.units(pile), strict=True)
+    return [2 * np.log(distances(z, p, 7)) for z, p in pairs]
+
+
+def all_of(domain):
+    return View(domain, np.arange(len(domain)))
+
+
+def chosen(method):
+    far = {name.removeprefix("background_"): far for name, far in method.notes_.items() if name.startswith("background_")}
+    return min(far, key=far.__getitem__)
+
+
+def held_out_levels(method, fitted, target):
+    return [level - odd for level, odd in zip(fitted.levels, oddness(method, target), strict=True)]
+
+
 @pytest.mark.parametrize("name", ["pooled_gaussian", "target_gaussian"])
 def test_the_method_scores_as_the_parts_say(toy, name):
     """Distances by triangular solving, where the method multiplies by a solved map: an independent way to the score."""
     method = toy.fitted(name)
     weight = {"pooled_gaussian": None, "target_gaussian": 0.0}[name]
     fitted = fit_pooled(spaces(method, toy.source), spaces(method, toy.target), method.settings.kept_share, weight)
-    parts = zip(fitted.gaussians, fitted.scales, spaces(method, toy.test), strict=True)
-    expected = np.mean([(g.distance(normalize(z)) - middle) / width for g, (middle, width), z in parts], axis=0)
-    np.testing.assert_allclose(toy.scores(method), expected, rtol=1e-7, atol=1e-7)
+    parts = zip(fitted.gaussians, spaces(method, toy.test), strict=True)
+    levels = [np.log(1 + g.distance(normalize(z))) for g, z in parts]
+    levels = [level - odd for level, odd in zip(levels, oddness(method, toy.test), strict=True)]
+    expected = fused(levels, [spread(level[fitted.kept]) for level in held_out_levels(method, fitted, toy.target)])
+    np.testing.assert_allclose(toy.scores(method), expected, rtol=1e-6, atol=1e-6)
     assert np.array_equal(method.selected_, fitted.kept)
-    assert method.notes_["contrast"] == fitted.contrast
+    assert method.notes_["contrast"] == pytest.approx(fitted.contrast)
     assert [method.notes_[f"source_weight_{i}"] for i in range(4)] == fitted.source_weights
 
 
@@ -122,9 +147,10 @@ def test_a_picture_of_the_target_has_its_held_out_score_and_copies_their_mean(to
     target = toy.target.subset(rows)
     method.fit(toy.source, target)
     fitted = fit_pooled(spaces(method, toy.source), spaces(method, target), method.settings.kept_share, None)
-    expected = fitted.train_scores.copy()
-    expected[[5, 36]] = fitted.train_scores[[5, 36]].mean()
-    np.testing.assert_allclose(method.anomaly_score(target), expected, rtol=1e-12)
+    levels = held_out_levels(method, fitted, target)
+    expected = fused(levels, [spread(level[fitted.kept]) for level in levels])
+    expected[[5, 36]] = expected[[5, 36]].mean()
+    np.testing.assert_allclose(method.anomaly_score(target), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("selection", "kept"), [("all", np.ones(36, bool)), ("oracle", None)])
@@ -142,3 +168,37 @@ def test_a_copy_of_a_picture_scores_as_its_original_however_narrow_the_gaussian(
     once, twice = method.anomaly_score(View(domain, [38])), method.anomaly_score(View(domain, [38, 39, 38]))
     assert twice[0] == twice[2]
     assert once[0] == pytest.approx(twice[0], rel=1e-6)
+
+
+# generic pictures -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["target_only", "source_knn", "pooled_gaussian", "target_gaussian"])
+def test_a_weight_of_nothing_is_no_pile(toy, name):
+    fields = {} if "gaussian" in name else {"features": "layers"}
+    plain = toy.fitted(name, **fields, background="none")
+    weightless = toy.fitted(name, **fields, background="letters", background_weight=0.0)
+    np.testing.assert_allclose(toy.scores(weightless), toy.scores(plain), rtol=1e-12)
+    assert not np.allclose(toy.scores(toy.fitted(name, **fields, background="letters")), toy.scores(plain))
+
+
+def test_auto_takes_the_nearest_pile_and_says_how_far_each_lies(toy):
+    auto = toy.fitted("target_only", background="auto")
+    named = toy.fitted("target_only", background=chosen(auto))
+    np.testing.assert_array_equal(toy.scores(auto), toy.scores(named))
+    assert {"background_emoji", "background_letters"} == set(auto.notes_)
+    assert set(named.notes_) == {f"background_{chosen(auto)}"}
+
+
+def test_a_folder_is_a_pile_and_its_content_moves_the_hash(toy, tmp_path):
+    for i, picture in enumerate(toy.test.images(range(8), 32)):
+        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(tmp_path / f"{i}.png")
+    method = toy.fitted("target_only", background=str(tmp_path))
+    assert len(method.pile_0) == 8
+    assert list(method.notes_) == ["background_own"]
+    before = method.settings.content()
+    (tmp_path / "0.png").rename(tmp_path / "z.png")
+    assert method.settings.content() == before
+    (tmp_path / "z.png").unlink()
+    assert method.settings.content() != before
+    assert toy.fitted("target_only", background="letters").settings.content() is None

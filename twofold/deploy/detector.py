@@ -17,6 +17,7 @@ from twofold.data.folders import load_pictures
 from twofold.data.reading import READING_VERSION
 from twofold.deploy.saved import FORMAT, Network, Sheet, foreign, read, write
 from twofold.errors import InputError
+from twofold.methods.background import NAMED
 from twofold.methods.base import Method
 from twofold.networks.weights import WHEELS, resolve_weights
 from twofold.runs.config import RunConfig, TaskConfig, configure
@@ -211,6 +212,8 @@ def _fields(config: RunConfig) -> dict[str, Any]:
     """Every field that is read, but the networks' names and where their weights lie."""
     parts = [part for part in (config.settings, config.networks, config.recipe) if part is not None]
     every = {name: value for part in parts for name, value in asdict(part).items()}
+    if every.get("background", "none") not in NAMED:
+        every["background"] = "own"  # a path of this machine is nobody's business; what was seen there is in the state
     left = config.settings.unread() | {name for role in ("backbone", "encoder") for name in (role, f"{role}_weights")}
     return {"seed": config.task.seed} | {name: value for name, value in every.items() if name not in left}
 

@@ -69,6 +69,10 @@ class Settings:
         """One line for a person where fields exclude each other, else nothing."""
         return ""
 
+    def content(self) -> str | None:
+        """Digest of what a field names outside of the package, as a part of the hash; None where no field does."""
+        return None
+
 
 class Method(nn.Module):
     """A way to judge pictures of the target: settings in, networks built, fitted on two views, scores out.

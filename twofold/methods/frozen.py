@@ -12,9 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from twofold.data.domains import View
-from twofold.methods.base import STRICT, FrozenMethod, Role, Settings
+from twofold.methods.background import BackgroundMethod, BackgroundSettings
+from twofold.methods.base import STRICT, Role, Settings
 from twofold.networks.backbones import Extractor
+from twofold.parts.fusion import spread
 from twofold.parts.neighbors import knn_distance, leave_one_out
+from twofold.parts.oddness import NEAREST
 from twofold.parts.one_class import center_distance
 from twofold.plots.style import COLORS, Look
 
@@ -27,7 +30,7 @@ EYES = (
 )
 
 
-class _Control(FrozenMethod):
+class _Control(BackgroundMethod):
     """A control that looks at one network, one layer, or every layer that the pooled Gaussian sees: the same eyes."""
 
     def load_extractors(self) -> list[Extractor]:
@@ -87,20 +90,23 @@ class SourceMean(_Control):
 
 
 @checked(frozen=True, config=STRICT)
-class NeighborSettings(Settings):
+class NeighborSettings(BackgroundSettings):
     """Of ``Neighbors``."""
 
     memory: Literal["source", "target"] = Field("target", description="whose pictures are remembered")
     features: Eyes = Field("encoder", description=EYES)
     source_neighbors: int = Field(2, ge=1, le=10**6, description="neighbours in a memory of the source")
     target_neighbors: int = Field(7, ge=1, le=10**6, description="neighbours in a memory of the target")
+    background_weight: float = Field(
+        0.5, ge=0, le=100, description=BackgroundSettings.__pydantic_fields__["background_weight"].description
+    )
 
     @property
     def networks(self) -> frozenset[Role]:
         return frozenset({"encoder", "backbone"}) if self.features == "layers" else frozenset({self.features.split("_")[0]})
 
     def unread(self) -> frozenset[str]:
-        unread = Settings.unread(self) | {"target_neighbors" if self.memory == "source" else "source_neighbors"}
+        unread = BackgroundSettings.unread(self) | {"target_neighbors" if self.memory == "source" else "source_neighbors"}
         if self.features not in ("encoder", "backbone"):  # layers are looked at at the encoder's size
             unread = unread - {"encoder_size_px"} | {"backbone_size_px"}
         return unread
@@ -109,11 +115,10 @@ class NeighborSettings(Settings):
 class Neighbors(_Control):
     r"""Mean distance to the k nearest remembered pictures, in one space or fused over layers.
 
-    .. math:: a(x) = \frac{1}{L} \sum_l \frac{\delta_l(x) - \operatorname{med} \delta_l}{\operatorname{iqr} \delta_l}, \qquad
-        \delta_l(x) = \frac{1}{k} \sum_{j \in N_k(x)} \lVert \phi_l(x) - \phi_l(x_j) \rVert
+    .. math:: a(x) = \delta(x) = \frac{1}{k} \sum_{j \in N_k(x)} \lVert \phi(x) - \phi(x_j) \rVert
 
-    With one space the distance is the score as it is. The median and the interquartile range are those of the remembered
-    pictures' own distances to each other.
+    Several layers, or a pile of generic pictures, are fused as ``BackgroundMethod`` says, with the square of this distance
+    for d, and the remembered pictures' own distances to each other for the scale.
 
     Source
     ------
@@ -132,27 +137,39 @@ class Neighbors(_Control):
         """Neighbours."""
         return self.settings.source_neighbors if self.settings.memory == "source" else self.settings.target_neighbors
 
+    @property
+    def plain(self) -> bool:
+        """Whether the score is the distance as it is."""
+        return self.settings.features != "layers" and self.settings.background == "none"
+
     def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
         view = source if self.settings.memory == "source" else target
-        self.seen_ = view.contents
-        spaces = [functional.normalize(space, dim=1) for space in self.spaces(self.embed(view))]
-        scales = torch.tensor([[0.0, 1.0]], dtype=torch.float64)
-        if len(spaces) > 1:
-            quartiles = [torch.quantile(leave_one_out(s, self.k), torch.tensor([0.25, 0.5, 0.75]).double()) for s in spaces]
-            scales = torch.stack([torch.stack([middle, (high - low).clamp_min(1e-12)]) for low, middle, high in quartiles])
+        self.seen_, self.notes_ = view.contents, {}
+        units = self.units(self.embed(view))
+        levels = [_log_square(leave_one_out(unit, self.k)).numpy() for unit in units]
+        levels = self.learn_background(units, levels, np.ones(len(view), bool))
+        scales = torch.tensor([spread(level) for level in levels], dtype=torch.float64)
         self.register_buffer("scales", scales.to(self.device))
-        for i, space in enumerate(spaces):
-            self.register_buffer(f"memory_{i}", space.to(self.device))
+        for i, unit in enumerate(units):
+            self.register_buffer(f"memory_{i}", unit.to(self.device))
         return self
 
     def score(self, z: Tensor, own: Tensor | None = None) -> Tensor:
         scores = []
-        for i, space in enumerate(self.spaces(z)):
-            distance = knn_distance(functional.normalize(space, dim=1), getattr(self, f"memory_{i}"), self.k, own)
-            scores.append((distance - self.scales[i, 0]) / self.scales[i, 1])
+        for i, unit in enumerate(self.units(z)):
+            distance = knn_distance(unit, getattr(self, f"memory_{i}"), self.k, own)
+            if self.plain:
+                return distance
+            level = self.less_background(_log_square(distance), unit, i)
+            scores.append((level - self.scales[i, 0]) / self.scales[i, 1])
         return torch.stack(scores).mean(dim=0)
 
     def leaves(self, z: Tensor) -> dict[str, tuple[torch.dtype, tuple[int | None, ...]]]:
         spaces = self.spaces(z)
-        memory = {f"memory_{i}": (space.dtype, (len(self.seen_), space.shape[1])) for i, space in enumerate(spaces)}
-        return {"scales": (torch.float64, (len(spaces), 2)), **memory}
+        widths = [space.shape[1] for space in spaces]
+        memory = {f"memory_{i}": (torch.float64, (len(self.seen_), width)) for i, width in enumerate(widths)}
+        return {"scales": (torch.float64, (len(widths), 2)), **memory, **self.pile_leaves(widths)}
+
+
+def _log_square(distance: Tensor) -> Tensor:
+    return 2 * distance.clamp_min(NEAREST).log()

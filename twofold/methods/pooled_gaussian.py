@@ -1,4 +1,4 @@
-"""Trimmed Gaussians of the target in the layers of frozen networks, steadied by the source's spread; nothing is trained."""
+"""Trimmed Gaussians of the target in frozen layers, steadied by the source's spread, against generic pictures; no training."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
 from torch import Tensor
-from torch.nn import functional
 
 from twofold.data.domains import View
-from twofold.methods.base import STRICT, FrozenMethod, Role, Settings
+from twofold.methods.background import BackgroundMethod, BackgroundSettings
+from twofold.methods.base import STRICT, Role
 from twofold.networks.backbones import Extractor
+from twofold.parts.fusion import fused, spread
 from twofold.parts.gaussians import fit_pooled
 from twofold.plots.style import Look
 
@@ -21,7 +22,7 @@ __all__ = ["PooledGaussian"]
 
 
 @checked(frozen=True, config=STRICT)
-class PooledSettings(Settings):
+class PooledSettings(BackgroundSettings):
     """Of ``PooledGaussian``."""
 
     selection: Literal["trimmed", "all", "oracle"] = Field("trimmed", description="which target pictures are taken for normal")
@@ -31,6 +32,7 @@ class PooledSettings(Settings):
     source_weight: float | None = Field(
         None, ge=0, le=1e6, description="of a source picture in the covariance; 0 leaves it out, none finds it by likelihood"
     )
+    background: str = Field("auto", description=BackgroundSettings.__pydantic_fields__["background"].description)
 
     @property
     def networks(self) -> frozenset[Role]:
@@ -41,24 +43,22 @@ class PooledSettings(Settings):
         return "labels" if self.selection == "oracle" else ""
 
     def unread(self) -> frozenset[str]:
-        unread = Settings.unread(self) - {"encoder_size_px"} | {
-            "backbone_size_px"
-        }  # layers are looked at at the encoder's size
+        unread = BackgroundSettings.unread(self) - {"encoder_size_px"} | {"backbone_size_px"}  # layers at the encoder's size
         return unread if self.selection == "trimmed" else unread | {"kept_share"}
 
 
-class PooledGaussian(FrozenMethod):
-    r"""Mean over layers of the standardised Mahalanobis distance to the target's trimmed mean.
+class PooledGaussian(BackgroundMethod):
+    r"""Mean over layers of the standardised log ratio of two distances: to the target's trimmed mean, to generic pictures.
 
-    .. math:: a(x) = \frac{1}{L} \sum_l \frac{d_l(x) - \operatorname{med} d_l}{\operatorname{iqr} d_l}, \qquad
-        d_l(x) = (\phi_l(x) - \mu_l)^\top \Sigma_l^{-1} (\phi_l(x) - \mu_l)
+    .. math:: a(x) = \frac{1}{L} \sum_l \frac{e_l(x) - \operatorname{med} e_l}{\operatorname{iqr} e_l}, \qquad
+        e_l(x) = \log (1 + d_l(x)) - \lambda g_l(x), \qquad d_l(x) = (\phi_l(x) - \mu_l)^\top \Sigma_l^{-1} (\phi_l(x) - \mu_l)
 
     The mean is the kept target's, the covariance pools the kept target and the source, each about its own mean. A picture
     of the unlabelled target has its held-out score: it is no judge of itself.
 
     Source
     ------
-    Ours; see ``parts.gaussians.fit_pooled``. ``target_gaussian`` is the same with the source left out.
+    Ours; see ``parts.gaussians.fit_pooled`` and ``parts.oddness``. ``target_gaussian`` is the same with the source left out.
     """
 
     Settings = PooledSettings
@@ -74,42 +74,44 @@ class PooledGaussian(FrozenMethod):
         return [extractor for extractor, _ in pairs]
 
     def spaces(self, z: Tensor) -> list[Tensor]:
-        """(n, d_l) float64 unit features of each layer.
+        """(n, d_l) features of each layer, float64.
 
         Where a camera never moves the Gaussians are so narrow that single precision tells a copy from its original.
         """
-        return [functional.normalize(space, dim=1) for space in z.double().split(self._widths, dim=1)]
+        return list(z.double().split(self._widths, dim=1))
 
     def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
         told = self.answers(told)
         kept = {"all": np.ones(len(target), bool), "oracle": None if told is None else told == 0}.get(self.settings.selection)
-        spaces = [
-            [space.numpy() for space in self.embed(view).double().split(self._widths, dim=1)] for view in (source, target)
-        ]
+        units = [self.units(self.embed(view)) for view in (source, target)]
+        spaces = [[unit.numpy() for unit in of_view] for of_view in units]
         fitted = fit_pooled(*spaces, self.settings.kept_share, self.settings.source_weight, kept)
+        weights = {f"source_weight_{i}": weight for i, weight in enumerate(fitted.source_weights)}
+        self.notes_ = {"contrast": fitted.contrast, **weights}
+        levels = self.learn_background(units[1], fitted.levels, fitted.kept)
+        scales = [spread(level[fitted.kept]) for level in levels]
         for i, gaussian in enumerate(fitted.gaussians):
             for name, value in (("mean", gaussian.mean), ("map", gaussian.map), ("sphere", np.float64(gaussian.sphere))):
                 value = np.array(value, order="C")  # laid out as it is restored: the order of a sum is part of its last bit
                 self.register_buffer(f"{name}_{i}", torch.tensor(value, device=self.device))
-        self.register_buffer("scales", torch.tensor(fitted.scales, dtype=torch.float64, device=self.device))
+        self.register_buffer("scales", torch.tensor(scales, dtype=torch.float64, device=self.device))
         self.seen_ = target.contents
         _, copy_of = np.unique(self.seen_, return_inverse=True)  # copies of a picture share the mean of their scores
-        held_out = (np.bincount(copy_of, fitted.train_scores) / np.bincount(copy_of))[copy_of]
+        held_out = (np.bincount(copy_of, fused(levels, scales)) / np.bincount(copy_of))[copy_of]
         self.register_buffer("held_out", torch.tensor(held_out, device=self.device))
         self.selected_ = fitted.kept
-        weights = {f"source_weight_{i}": weight for i, weight in enumerate(fitted.source_weights)}
-        self.notes_ = {"contrast": fitted.contrast, **weights}
         return self
 
     def score(self, z: Tensor, own: Tensor | None = None) -> Tensor:
-        distances = []
-        for i, space in enumerate(self.spaces(z)):
+        levels = []
+        for i, space in enumerate(self.units(z)):
             centred = space - getattr(self, f"mean_{i}")
             solved = ((centred @ getattr(self, f"map_{i}").T) ** 2).sum(dim=1)
             sphere = getattr(self, f"sphere_{i}")  # 0 where the map has all directions
             distance = torch.where(sphere > 0, (sphere * (centred**2).sum(dim=1) - solved).clamp_min(0), solved)
-            distances.append((distance - self.scales[i, 0]) / self.scales[i, 1])
-        scores = torch.stack(distances).mean(dim=0)
+            level = self.less_background(distance.log1p(), space, i)
+            levels.append((level - self.scales[i, 0]) / self.scales[i, 1])
+        scores = torch.stack(levels).mean(dim=0)
         return scores if own is None else torch.where(own >= 0, self.held_out[own.clamp_min(0)], scores)
 
     def leaves(self, z: Tensor) -> dict[str, tuple[torch.dtype, tuple[int | None, ...]]]:
@@ -117,4 +119,4 @@ class PooledGaussian(FrozenMethod):
         for i, width in enumerate(self._widths):
             shapes = {"mean": (width,), "map": (None, width), "sphere": ()}
             left |= {f"{name}_{i}": (torch.float64, shape) for name, shape in shapes.items()}
-        return left
+        return left | self.pile_leaves(self._widths)

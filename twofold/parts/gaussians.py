@@ -11,6 +11,7 @@ import torch
 from scipy.linalg import solve_triangular
 
 from twofold.compute import cores
+from twofold.parts.fusion import fused, spread
 from twofold.parts.neighbors import contrast, leave_one_out, unit_rows
 
 __all__ = ["WEAK_CONTRAST", "Gaussian", "PooledGaussian", "fit_gaussian", "fit_pooled"]
@@ -156,23 +157,13 @@ def _lowest(scores: np.ndarray, share: float) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class PooledGaussian:
-    """A fitted detector: one Gaussian a feature space, and the scale on which their distances add up."""
+    """What was found: one Gaussian a feature space, and who was taken for normal."""
 
     gaussians: list[Gaussian]
-    scales: list[tuple[float, float]]  # median and interquartile range of held-out distances of the kept
+    levels: list[np.ndarray]  # of each space (n,) log(1 + d) of the target pictures, each judged without itself
     kept: np.ndarray  # (n,) bool, target pictures taken for normal
-    train_scores: np.ndarray  # (n,) held-out anomaly scores of the target pictures themselves
     source_weights: list[float]  # of a source picture in each space's covariance, against 1 of a target picture
     contrast: float  # of the unlabelled target, mean over spaces
-
-
-def _scale(distances: np.ndarray) -> tuple[float, float]:
-    low, middle, high = np.percentile(distances, [25, 50, 75])
-    return float(middle), float(max(high - low, 1e-12))
-
-
-def _fused(distances: Sequence[np.ndarray], scales: Sequence[tuple[float, float]]) -> np.ndarray:
-    return np.mean([(d - middle) / width for d, (middle, width) in zip(distances, scales, strict=True)], axis=0)
 
 
 def fit_pooled(
@@ -188,8 +179,7 @@ def fit_pooled(
     source says how normal pictures vary, the target where they are. Every round each picture is judged by Gaussians
     without it, and the share with the largest distances is put aside.
 
-    .. math:: s(x) = \tfrac{1}{L} \sum_{l=1}^{L} \frac{d_l(x) - \operatorname{med} d_l}{\operatorname{iqr} d_l}, \qquad
-       d_l(x) = (\phi_l(x) - \mu_l^t)^\top \Sigma_l^{-1} (\phi_l(x) - \mu_l^t)
+    .. math:: e_l(x) = \log(1 + d_l(x)), \qquad d_l(x) = (\phi_l(x) - \mu_l^t)^\top \Sigma_l^{-1} (\phi_l(x) - \mu_l^t)
 
     Parameters
     ----------
@@ -211,12 +201,13 @@ def fit_pooled(
     Source
     ------
     Ours; trimming as in the minimum covariance determinant (Rousseeuw 1984), with held-out distances, since a Gaussian
-    of fewer pictures than dimensions is as near to its outliers as to its inliers.
+    of fewer pictures than dimensions is as near to its outliers as to its inliers. The logarithm is that of a heavy tail,
+    a multivariate t of one degree of freedom: layers with a few very far pictures do not outvote the others.
 
     >>> rng = np.random.default_rng(0)
     >>> target = np.concatenate([rng.normal(size=(45, 8)) + 5, rng.normal(size=(5, 8)) - 5])
     >>> fitted = fit_pooled([rng.normal(size=(60, 8)) + 3], [target], kept_share=0.85, source_weight=None)
-    >>> bool(fitted.kept[45:].any()), bool((fitted.train_scores[45:] > fitted.train_scores[:45].max()).all())
+    >>> bool(fitted.kept[45:].any()), bool((fitted.levels[0][45:] > fitted.levels[0][:45].max()).all())
     (False, True)
     """
     n = len(target_spaces[0])
@@ -242,13 +233,15 @@ def fit_pooled(
         joined = np.concatenate(target_spaces, axis=1)
         kept = _lowest(leave_one_out(torch.from_numpy(joined), CORE_NEIGHBORS).numpy(), kept_share)
         for _ in range(ROUNDS):
-            distances = [found.distance for found in held_out(first)]
-            kept = _lowest(_fused(distances, [_scale(d[kept]) for d in distances]), kept_share)
+            levels = [np.log1p(found.distance) for found in held_out(first)]
+            kept = _lowest(fused(levels, [spread(level[kept]) for level in levels]), kept_share)
     weights = SOURCE_WEIGHTS if source_weight is None else (first,)
     tried = zip(*(held_out(weight) for weight in weights), strict=True)  # of each space, every weight
     best = [max(of_space, key=lambda found: found.likelihood) for of_space in tried]
-    distances = [found.distance for found in best]
-    scales = [_scale(d[kept]) for d in distances]
-    scores = _fused(distances, scales)
-    gaussians, chosen = [found.gaussian for found in best], [found.weight for found in best]
-    return PooledGaussian(gaussians, scales, kept, scores, chosen, float(np.mean([contrast(space) for space in target_spaces])))
+    return PooledGaussian(
+        [found.gaussian for found in best],
+        [np.log1p(found.distance) for found in best],
+        kept,
+        [found.weight for found in best],
+        float(np.mean([contrast(space) for space in target_spaces])),
+    )

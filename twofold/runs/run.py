@@ -18,6 +18,7 @@ from torch import Tensor
 
 from twofold.compute import keep_memory, pick_device, single_thread
 from twofold.data import load_pair
+from twofold.data.background import check_background
 from twofold.data.reading import READING_VERSION
 from twofold.data.tasks import Task, build_task
 from twofold.errors import InputError
@@ -100,8 +101,9 @@ def prepare(config: RunConfig, root: str | None = None, device: str = "auto") ->
     n, n_clusters = len(task.target_train), getattr(config.settings, "n_clusters", 1)
     if "n_clusters" not in config.settings.unread() and n_clusters > n:
         raise InputError(f"wanted n_clusters from 1 to the {n} target pictures, got {n_clusters}; lower it")
+    check_background(getattr(config.settings, "background", "none"), split.dataset, (split.source, split.target))
     fields = {**config.flat, "recipe": RECIPE_VERSION, "reading": READING_VERSION, "split": task.split_hash}
-    fields["device"] = where.type
+    fields["device"], fields["content"] = where.type, config.settings.content()
     for role in ("backbone", "encoder"):  # the bytes count, not where they lie
         fields[f"{role}_weights"] = weights[role].key if role in weights else None
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,92 @@
+"""A pile of generic pictures for detectors that look at frozen layers: how odd a picture is in general is subtracted."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
+from torch import Tensor
+from torch.nn import functional
+
+from twofold.data.background import BACKGROUNDS, load_background
+from twofold.methods.base import STRICT, FrozenMethod, Settings
+from twofold.networks.piles import piles
+from twofold.parts.oddness import general_oddness, nearest
+
+__all__ = ["BackgroundMethod", "BackgroundSettings"]
+
+NAMED = ("none", "auto", *BACKGROUNDS)
+
+
+@checked(frozen=True, config=STRICT)
+class BackgroundSettings(Settings):
+    """Of a method that can subtract general oddness."""
+
+    background: str = Field("none", description=f"generic pictures to compare with: {', '.join(NAMED)}, or a folder of them")
+    background_weight: float = Field(1.0, ge=0, le=100, description="of the logarithm of the squared distance to them")
+
+    def unread(self) -> frozenset[str]:
+        return Settings.unread(self) | ({"background_weight"} if self.background == "none" else set())
+
+    def content(self) -> str | None:
+        if self.background in NAMED:
+            return None
+        return hashlib.sha256("".join(sorted(load_background(self.background).contents)).encode()).hexdigest()
+
+
+class BackgroundMethod(FrozenMethod):
+    r"""Levels of several layers, less what generic pictures explain, each on its own scale, then their mean.
+
+    .. math:: a(x) = \frac{1}{L} \sum_l \frac{e_l(x) - \operatorname{med} e_l}{\operatorname{iqr} e_l}, \qquad
+        e_l(x) = \log d_l(x) - \lambda g_l(x)
+
+    d is the squared distance to what is normal, g the ``general_oddness``. With ``auto`` the pile is the nearest to the
+    pictures taken for normal.
+    """
+
+    def spaces(self, z: Tensor) -> list[Tensor]:
+        """(n, d_l) features of each layer."""
+        raise NotImplementedError
+
+    def units(self, z: Tensor) -> list[Tensor]:
+        """(n, d_l) float64 unit features of each layer."""
+        return [functional.normalize(space.double(), dim=1) for space in self.spaces(z)]
+
+    def learn_background(self, units: list[Tensor], levels: list[np.ndarray], normal: np.ndarray) -> list[np.ndarray]:
+        """Choose the pile and keep it; what is handed back are the levels without what it explains.
+
+        Parameters
+        ----------
+        units : of each layer (n, d_l), of the pictures in memory.
+        levels : of each layer (n,) logarithms of their held-out squared distances.
+        normal : (n,) bool, which of them are taken for normal.
+        """
+        seen = {
+            name: [pile.float() for pile in self.units(z)]
+            for name, z in piles(self.settings.background, self.extractors, self.cache).items()
+        }
+        general = {
+            name: [general_oddness(unit, pile).numpy() for unit, pile in zip(units, of_pile, strict=True)]
+            for name, of_pile in seen.items()
+        }
+        chosen, far = nearest({name: [layer[normal] for layer in layers] for name, layers in general.items()})
+        self.notes_ |= {f"background_{name if name in NAMED else 'own'}": value for name, value in far.items()}
+        for i, unit in enumerate(units):
+            pile = unit[:0].float() if chosen is None else seen[chosen][i]
+            self.register_buffer(f"pile_{i}", pile.to(self.device))
+        if chosen is None:
+            return levels
+        weight = self.settings.background_weight
+        return [level - weight * layer for level, layer in zip(levels, general[chosen], strict=True)]
+
+    def less_background(self, level: Tensor, unit: Tensor, i: int) -> Tensor:
+        """The level (n,) of pictures in layer i without what the pile explains."""
+        pile = getattr(self, f"pile_{i}")
+        return level - self.settings.background_weight * general_oddness(unit, pile) if len(pile) else level
+
+    def pile_leaves(self, widths: list[int]) -> dict[str, tuple[torch.dtype, tuple[int | None, ...]]]:
+        """What ``learn_background`` leaves, for ``leaves``."""
+        return {f"pile_{i}": (torch.float32, (None, width)) for i, width in enumerate(widths)}

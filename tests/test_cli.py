@@ -306,6 +306,49 @@ def test_an_empty_store_is_no_error(tmp_path, capsys):
     assert "no finished runs" in capsys.readouterr().out
 
 
+def test_rows_are_kept_and_stand_for_finished_runs(store, tmp_path, capsys, monkeypatch):
+    table = tmp_path / "rows.jsonl.gz"
+    for _ in range(2):  # again: the same table
+        assert main(["collect", str(store[0]), "--format", "rows", "--out", str(table)]) == 0
+        assert capsys.readouterr().out == f"8 rows in {table}, of 8 in {store[0]}\n"
+    assert main(["collect", str(table), "--format", "json"]) == 0
+    printed = capsys.readouterr().out
+    assert main(["collect", str(store[0]), "--format", "json"]) == 0
+    assert capsys.readouterr().out == printed
+    monkeypatch.setattr("twofold.runs.sweeps.run", lambda *_: pytest.fail("computed"))
+    flags = [*RUN[:-1], "3,5", "--method", "target_only,zero_shot", "--known", str(table), "--out", str(tmp_path / "runs")]
+    assert main(["sweep", *flags, "--dry-run"]) == 0
+    assert "4 runs, 4 finished, 0 to do" in capsys.readouterr().out
+    assert main(["sweep", *flags, "--dry-run", "--fresh"]) == 0
+    assert "4 runs, 0 finished, 4 to do" in capsys.readouterr().out
+    assert main(["sweep", *flags, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)) == 4
+    assert "opened 4 stored results" in captured.err
+    assert main(["run", *RUN, "--method", "zero_shot", "--known", str(table)]) == 0
+    assert "AUROC" in capsys.readouterr().out
+
+
+def test_rows_go_to_the_committed_table_by_default(store, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["collect", str(store[0]), "--format", "rows"]) == 0
+    assert "8 rows in figures/embedded/rows.jsonl.gz" in capsys.readouterr().out
+    assert (tmp_path / "figures" / "embedded" / "rows.jsonl.gz").is_file()
+
+
+def test_rows_of_an_older_recipe_are_stale_in_collect_and_never_finished(store, tmp_path, capsys):
+    from twofold.runs.rows import read_rows, write_rows
+
+    table = tmp_path / "rows.jsonl.gz"
+    main(["collect", str(store[0]), "--format", "rows", "--out", str(table)])
+    write_rows(table, [{**row, "versions": {**row["versions"], "recipe": 1}} for row in read_rows(table)])
+    assert main(["collect", str(table)]) == 0
+    assert "zero_shot (stale)" in capsys.readouterr().out
+    flags = [*RUN, "--method", "zero_shot", "--out", str(tmp_path / "runs"), "--dry-run"]
+    assert main(["sweep", *flags, "--known", str(table)]) == 0
+    assert "1 to do" in capsys.readouterr().out
+
+
 def test_dry_run_prints_the_plan_and_computes_nothing(tmp_path, capsys):
     flags = [*RUN[:-1], "all", "--method", "twofold", "--seed", "0,1", "--out", str(tmp_path / "runs"), "--dry-run"]
     assert main(["sweep", *flags]) == 0
@@ -520,6 +563,10 @@ def test_a_weak_detector_says_so_whenever_it_scores(monkeypatch, capsys):
         (["export", "~no such user/d", "--out", "m.onnx"], "No such file"),
         (["export", "d", "--out", "~no such user/m.onnx"], "No such file"),
         (["collect", ".", "--format", "xml"], "invalid choice: 'xml'"),
+        (["collect", ".", "--out", "x.csv"], "wanted --out with --format rows, got table"),
+        (["collect", __file__], "wanted a table of rows in"),
+        (["run", *RUN, "--method", "zero_shot", "--known", __file__], "wanted a table of rows in"),
+        (["sweep", *RUN, "--known", "no/such/file"], "wanted a table of rows in no/such/file"),
         (["reproduce", "--jobs", "0"], "no whole number from 1"),
         (["reproduce", "--out", ""], "wanted a folder"),
         (["data", "check", "imagenet"], "wanted a data set"),

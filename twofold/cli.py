@@ -153,7 +153,8 @@ def _run(arguments: Namespace) -> int:
     from twofold.runs.sweeps import run_one
 
     places = (arguments.out, arguments.root, arguments.device)
-    result = run_one(config, *places, arguments.save_weights, progress=sys.stderr.isatty(), log=_say)
+    options = {"progress": sys.stderr.isatty(), "log": _say, "known": None if arguments.fresh else arguments.known}
+    result = run_one(config, *places, arguments.save_weights, **options)
     if arguments.json:
         _print(json.dumps(result))
     elif result["error"] is None:
@@ -164,12 +165,16 @@ def _run(arguments: Namespace) -> int:
 
 
 def _sweep(arguments: Namespace) -> int:
+    from twofold.runs.estimates import estimate_seconds
+    from twofold.runs.rows import opened
     from twofold.runs.store import RunStore
-    from twofold.runs.sweeps import estimate_seconds, expand, sweep, task_words
+    from twofold.runs.sweeps import expand, sweep, task_words
 
     store = RunStore(arguments.out, _say)
-    configs = expand(given(arguments, lists=True), arguments.root)
-    todo, seconds = estimate_seconds(configs, arguments.out, arguments.jobs, arguments.root)  # checks every input
+    known = opened(None if arguments.fresh else arguments.known, arguments.root)
+    configs = expand(given(arguments, lists=True), arguments.root, known)
+    places = (arguments.out, arguments.jobs, arguments.root, arguments.device)
+    todo, seconds = estimate_seconds(configs, *places, known)  # checks every input
     plan = f"{len(configs)} runs, {len(configs) - todo} finished, {todo} to do, "
     plan += f"about {seconds / 60:.1f} min with {arguments.jobs} jobs"
     if arguments.dry_run:
@@ -181,8 +186,7 @@ def _sweep(arguments: Namespace) -> int:
         store.check_writable()
     _say(plan)
     start = time.perf_counter()
-    places = (arguments.out, arguments.jobs, arguments.root, arguments.device)
-    results = sweep(configs, *places, arguments.save_weights, _say)
+    results = sweep(configs, *places, arguments.save_weights, _say, known)
     failed = sum(result["error"] is not None for result in results)
     _say(f"{len(results) - failed} of {len(results)} runs done, {failed} failed ({time.perf_counter() - start:.0f} s)")
     if arguments.json:
@@ -193,19 +197,43 @@ def _sweep(arguments: Namespace) -> int:
 def _collect(arguments: Namespace) -> int:
     from twofold.results.sentences import render
     from twofold.results.statistics import as_frame, collect
-    from twofold.runs.store import RunStore
 
-    if not Path(os.path.expanduser(arguments.runs)).is_dir():
-        raise InputError(f"wanted a folder of runs, got {arguments.runs!r}; run 'twofold sweep' first, or name its --out")
-    results = RunStore(arguments.runs, _say).results()
+    if arguments.out is not None and arguments.format != "rows":
+        raise InputError(f"wanted --out with --format rows, got {arguments.format}; it prints: send it to a file with >")
+    results = _results(arguments.runs)
+    if failed := sum(result["error"] is not None for result in results):
+        _say(f"{failed} failed runs left out")
+    if arguments.format == "rows":
+        return _keep_rows(results, arguments)
     by = [field.strip().replace("-", "_") for field in arguments.by.split(",")]
     known = as_frame(results)
     for field in by:
         if field not in known and not known.empty:
             raise InputError(f"wanted --by among {', '.join(known)}, got {field!r}; separate several with commas")
-    if failed := sum(result["error"] is not None for result in results):
-        _say(f"{failed} failed runs left out")
     _print(render(collect(results, by), arguments.format))
+    return 0
+
+
+def _results(runs: str) -> list[dict[str, Any]]:
+    """Results of a run store, or rows of a table."""
+    from twofold.runs.rows import read_rows
+    from twofold.runs.store import RunStore
+
+    place = Path(os.path.expanduser(runs))
+    if place.is_file():
+        return read_rows(place)
+    if not place.is_dir():
+        raise InputError(f"wanted a folder of runs, got {runs!r}; run 'twofold sweep' first, or name its --out")
+    return RunStore(runs, _say).results()
+
+
+def _keep_rows(results: list[dict[str, Any]], arguments: Namespace) -> int:
+    """Results into the table of rows, beside what it holds."""
+    from twofold.runs.rows import TABLE, keep_rows
+
+    place = _place("--out", arguments.out) if arguments.out is not None else Path(TABLE)
+    rows = keep_rows(place, results)
+    _print(f"{len(rows)} rows in {arguments.out or TABLE}, of {sum(r['error'] is None for r in results)} in {arguments.runs}")
     return 0
 
 
@@ -217,7 +245,8 @@ def _reproduce(arguments: Namespace) -> int:
         for folder in (arguments.out, arguments.runs):
             RunStore(folder).check_writable()
     places = (arguments.out, arguments.runs, arguments.root)
-    failed = reproduce(arguments.targets, arguments.preset, arguments.jobs, *places, dry_run=arguments.dry_run, log=_say)
+    options = {"dry_run": arguments.dry_run, "log": _say, "known": "" if arguments.fresh else arguments.known}
+    failed = reproduce(arguments.targets, arguments.preset, arguments.jobs, *places, **options)
     return int(failed > 0)
 
 

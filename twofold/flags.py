@@ -65,7 +65,11 @@ _RUN = {
     "--save-weights": {"action": "store_true", "help": "keep the trained weights (safetensors)"},
     "--json": {"action": "store_true", "help": "print JSON as the last line of stdout"},
 }
-_STYLES = ["table", "csv", "markdown", "json"]
+_KNOWN = {
+    "--known": {"metavar": "FILE", "help": "table of 'collect --format rows': its rows stand for finished runs"},
+    "--fresh": {"action": "store_true", "help": "open no such table, compute anew"},
+}
+_STYLES = ["table", "csv", "markdown", "json", "rows"]
 
 COMMANDS = {
     "fit": _Command(
@@ -93,22 +97,24 @@ COMMANDS = {
         {**_DETECTOR, "--out": {"default": "model.onnx", "help": "the graph (default: model.onnx)"}},
     ),
     "run": _Command(
-        "one run", "Fit and judge; what a method does not read cannot be given.", {**_ROOT, **_RUN, **_DEVICE}, "run"
+        "one run", "Fit and judge; what a method does not read cannot be given.", {**_ROOT, **_RUN, **_KNOWN, **_DEVICE}, "run"
     ),
     "sweep": _Command(
         "many runs",
         "The product of comma lists in every field; where several methods are listed, a field goes to those that read it. "
         r"--normal all is every class. A comma inside a value is written \, and blanks belong to the value.",
-        {**_ROOT, **_RUN, **_PLAN, **_DEVICE},
+        {**_ROOT, **_RUN, **_PLAN, **_KNOWN, **_DEVICE},
         "run",
     ),
     "collect": _Command(
         "aggregate stored runs",
-        "Failed runs are left out and counted; folders that hold no run are named.",
+        "Failed runs are left out and counted; folders that hold no run are named. --format rows writes every field of every "
+        "run to a table that outlives this machine, and keeps the rows of other machines that are in it.",
         {
-            "runs": {"metavar": "RUNS", "help": "run store; one that may only be read will do"},
+            "runs": {"metavar": "RUNS", "help": "run store, one that may only be read will do; or a table of rows"},
             "--by": {"default": "method", "help": "columns that make a row, comma-separated (default: method)"},
             "--format": {"default": "table", "choices": _STYLES, "help": f"{', '.join(_STYLES)} (default: table)"},
+            "--out": {"metavar": "FILE", "help": "table of --format rows, else figures/embedded/rows.jsonl.gz"},
         },
     ),
     "reproduce": _Command(
@@ -126,6 +132,7 @@ COMMANDS = {
             "--runs": {"default": "runs", "help": "run store (default: runs)"},
             **_ROOT,
             **_PLAN,
+            **_KNOWN,
         },
     ),
     "data": _Command(

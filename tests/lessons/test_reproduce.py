@@ -6,17 +6,15 @@ from itertools import product
 import matplotlib as mpl
 import nbformat
 import numpy as np
-import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
-from safetensors.numpy import save_file
 
 from twofold.data.public import FOLDER_DATASETS
 from twofold.errors import InputError
 from twofold.lessons import reproduce as module
 from twofold.lessons.reproduce import (
-    _list_runs,
+    _keep_rows,
     choose,
     clean,
     code_hash,
@@ -29,8 +27,8 @@ from twofold.lessons.reproduce import (
 from twofold.networks.weights import Weights
 from twofold.results.published import BLOCKS, published
 from twofold.runs.config import configure
-from twofold.runs.run import failed
-from twofold.runs.store import RunStore
+from twofold.runs.rows import read_rows, write_rows
+from twofold.runs.sweeps import run_one
 
 FIGURE = """%matplotlib inline
 import matplotlib.pyplot as plt
@@ -177,16 +175,29 @@ def test_every_name_in_the_presets_is_a_notebook_s():
         assert set(yaml.safe_load(path.read_text())) <= stems | {"all"}, path.name
 
 
-def test_the_list_of_runs_keeps_what_another_store_holds(tmp_path):
-    for name in "ab":
-        plain = failed(configure("digits", "type", "optdigits", "3"), ValueError("x"), name)
-        RunStore(tmp_path / name).save({**plain, "auroc": 1.0, "collapsed": False, "error": None})
-        scores = {"scores": np.zeros(2, np.float32), "labels": np.arange(2)}
-        save_file(scores, tmp_path / name / name / "test.safetensors")  # a finished run has its scores
-    (tmp_path / "07.json").write_text(json.dumps({"runs": {"a": [], "b": []}}))
-    for store in "ab":
-        _list_runs(tmp_path, tmp_path / store)
-    assert pd.read_csv(tmp_path / "runs.csv")["config_hash"].tolist() == ["a", "b"]
-    (tmp_path / "07.json").write_text(json.dumps({"runs": {"b": []}}))
-    _list_runs(tmp_path, tmp_path / "b")
-    assert pd.read_csv(tmp_path / "runs.csv")["config_hash"].tolist() == ["b"]
+def run_of(normal, store):
+    return run_one(configure("digits", "type", "optdigits", normal, "zero_shot"), store)
+
+
+def test_runs_behind_a_folder_become_rows_and_those_of_another_store_stay(tmp_path):
+    results = [run_of(normal, tmp_path / normal) for normal in "35"]
+    for i, result in enumerate(results):
+        (tmp_path / "07.json").write_text(json.dumps({"runs": {result["config_hash"]: []}}))
+        _keep_rows(tmp_path, tmp_path / result["normal"])
+        kept = read_rows(tmp_path / "rows.jsonl.gz")
+        assert kept == sorted(results[: i + 1], key=lambda row: row["config_hash"])
+    _keep_rows(tmp_path, tmp_path / "none")
+    assert read_rows(tmp_path / "rows.jsonl.gz") == kept
+
+
+def test_a_table_of_rows_reaches_the_notebooks(project):
+    write_rows(project / "rows.jsonl.gz", [run_of("3", project / "done")])
+    path = project / "notebooks" / "01_good.ipynb"
+    book = nbformat.read(path, 4)
+    book.cells[2].source += "\nprint('rows:', study.known and len(study.known.rows))"
+    nbformat.write(book, path)
+    for known, said in (("rows.jsonl.gz", "rows: 1"), ("", "rows: None")):
+        assert reproduce(["01"], out=f"out{known}", known=known, log=lambda line: None) == 0
+        assert said in (project / f"out{known}" / "embedded-fast" / "01_good.ipynb").read_text()
+    with pytest.raises(InputError, match="wanted a table of rows in"):
+        reproduce(["01"], known="no/such/table")

@@ -6,7 +6,11 @@ import pandas as pd
 import pytest
 
 from twofold.errors import InputError
+from twofold.lessons import study as module
 from twofold.lessons.study import Study, read_parameters
+from twofold.runs import sweeps
+from twofold.runs.rows import TABLE, write_rows
+from twofold.runs.store import RunStore
 
 CELL = 'preset = "embedded-fast"\nnormals = ["3"]\nseeds = [0]\nanomaly_ratio = 0.1\nfigures = None\nruns = "runs"\nroot = None'
 
@@ -83,3 +87,69 @@ def test_a_field_of_the_configurations_becomes_a_column_and_stored_runs_are_foun
     again.plan("digits", "type", "optdigits", method=["target_only", "zero_shot"])
     again.run()
     assert [run["seconds"] for run in again.results()] == [run["seconds"] for run in made.results(configs)]
+
+
+# rows opened in place of training -----------------------------------------------------------------------------------
+
+TWO = {"method": ["target_only", "zero_shot"]}
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    """A table of two runs."""
+    folder = tmp_path_factory.mktemp("rows")
+    made = study(f'runs = "{folder}/runs"')
+    made.run(made.plan("digits", "type", "optdigits", **TWO))
+    write_rows(folder / "rows.jsonl.gz", made.results())
+    return folder / "rows.jsonl.gz"
+
+
+@pytest.fixture
+def no_run(monkeypatch):
+    monkeypatch.setattr(sweeps, "run", lambda *_: pytest.fail("computed"))
+
+
+def test_the_embedded_preset_opens_the_committed_rows_and_the_others_compute(rows, tmp_path, monkeypatch, capsys, no_run):
+    monkeypatch.setattr(module, "project_folder", lambda: tmp_path)
+    (tmp_path / TABLE).parent.mkdir(parents=True)
+    (tmp_path / TABLE).write_bytes(rows.read_bytes())
+    opened = study('preset = "embedded"')
+    frame = opened.run(opened.plan("digits", "type", "optdigits", **TWO))
+    assert capsys.readouterr().out.splitlines()[0] == "opened 2 stored results"
+    assert set(frame["method"]) == {"target_only", "zero_shot"}
+    assert not (tmp_path / "runs").exists()
+    for other in ('preset = "embedded-fast"', 'preset = "embedded"\nknown = ""'):
+        assert study(other).known is None
+
+
+def test_a_notebook_may_be_given_a_table_and_its_files_are_the_same(rows, tmp_path, capsys):
+    for folder, known in (("a", rows), ("b", "")):
+        made = study(f'known = "{known}"\nfigures = "{tmp_path}/{folder}"\nruns = "{tmp_path}/runs"')
+        frame = made.run(made.plan("digits", "type", "optdigits", **TWO))
+        made.save_table(frame[["method", "normal", "auroc"]], "table9", frame)
+        assert ("opened 2 stored results" in capsys.readouterr().out) == bool(known)
+    for name in ("table9.csv", "table9.md"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    manifests = [json.loads((tmp_path / folder / "example.json").read_text()) for folder in "ab"]
+    assert manifests[0]["settings"] == manifests[1]["settings"]
+    assert not {"known", "tables_only"} & set(manifests[0]["settings"])
+
+
+def test_what_needs_features_is_computed(rows, tmp_path):
+    made = study(f'known = "{rows}"\nruns = "{tmp_path}/runs"')
+    plain = made.plan("digits", "type", "optdigits", method="zero_shot")
+    made.run(plain)
+    assert RunStore(tmp_path / "runs").results() == []
+    (name,) = made.run(plain, features=True)["config_hash"]
+    assert len(RunStore(tmp_path / "runs").test_features(name)["scores"])
+    assert made.results(plain) == RunStore(tmp_path / "runs").results()
+
+
+def test_with_tables_only_nothing_is_computed_and_nothing_drawn(rows, tmp_path, no_run):
+    made = study(f'known = "{rows}"\ntables_only = True\nfigures = "{tmp_path}"\nruns = "{tmp_path}/runs"')
+    made.run(made.plan("digits", "type", "optdigits", **TWO))
+    made.save_figure(None, "figure9")
+    for configs, features in ((made.configs, True), (made.plan("digits", "type", "optdigits", method="source_knn"), False)):
+        with pytest.raises(InputError, match="wanted rows of all runs, got none of"):
+            made.run(configs, features=features)
+    assert list(tmp_path.iterdir()) == []

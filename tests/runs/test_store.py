@@ -193,7 +193,7 @@ def test_a_result_in_a_folder_of_another_name_is_no_run(a_store):
     place.rename(a_store / "copy of a run")
     store = RunStore(a_store, lines.append)
     assert [result["base"] for result in store.results()] == ["twofold"]
-    assert "copy of a run: it is not the result of the run that its folder is named for" in lines[0]
+    assert "copy of a run: it is not the result of the run that it is named for" in lines[0]
     assert RunStore(a_store / "copy of a run").results() == []
 
 

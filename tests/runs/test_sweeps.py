@@ -15,8 +15,9 @@ from twofold.methods import METHODS
 from twofold.runs import run as run_room
 from twofold.runs import sweeps
 from twofold.runs.config import RunConfig, configure
+from twofold.runs.estimates import estimate_seconds
 from twofold.runs.store import WEIGHTS, RunStore
-from twofold.runs.sweeps import estimate_seconds, expand, run_one, sweep
+from twofold.runs.sweeps import expand, run_one, sweep
 
 
 def quiet(_):
@@ -67,19 +68,6 @@ def test_a_value_that_cannot_be_is_refused_however_many_methods_there_are():
         expand({**TASK, "method": ["twofold", "density"], "selection": "k-means"})
     with pytest.raises(InputError, match="wanted a field of a run, got 'stepps'"):
         expand({**TASK, "method": ["twofold", "target_only"], "stepps": 3})
-
-
-def test_the_plan_counts_what_is_left_and_learns_from_finished_runs(tmp_path):
-    configs = expand({**TASK, "normal": "all", "method": ["target_only"]})
-    assert len(configs) == 10
-    assert estimate_seconds(configs, tmp_path) == (10, 10.0)
-    assert estimate_seconds(configs, tmp_path, jobs=2)[1] == pytest.approx(10 / min(2, os.cpu_count()))
-    result = run_one(configs[0], tmp_path)
-    todo, seconds = estimate_seconds(configs, tmp_path)
-    assert todo == 9
-    assert seconds == pytest.approx(9 * result["seconds"]["total"])
-    longer = [dataclasses.replace(configure(**TASK, steps=steps)) for steps in (100, 1000)]
-    assert estimate_seconds(longer[1:], tmp_path)[1] > 5 * estimate_seconds(longer[:1], tmp_path)[1]
 
 
 # one run ------------------------------------------------------------------------------------------------------------

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import pandas as pd
 import yaml
 from joblib import Parallel, delayed
 
 from twofold.errors import InputError
 from twofold.files import write_text
-from twofold.lessons.study import RECIPES, manifest_text, project_folder
+from twofold.lessons.study import RECIPES, manifest_text, open_table, project_folder
 
 __all__ = ["choose", "clean", "code_hash", "elements", "notebooks", "plan", "preset_parameters", "reproduce"]
 
@@ -174,20 +173,14 @@ def _execute(path: Path, folder: Path, parameters: dict[str, Any], places: dict[
     return f"{path.stem}: {len(known['files'])} files, {len(known['runs'])} runs, {known['seconds']:.0f} s"
 
 
-def _list_runs(folder: Path, store: Path) -> None:
-    """Write runs.csv: every run that stands behind a figure or table of this folder; what the store lacks stays as it was."""
+def _keep_rows(folder: Path, store: Path) -> None:
+    """Every stored run that stands behind a figure or table of this folder becomes a row of its table."""
+    from twofold.runs.rows import TABLE, keep_rows
     from twofold.runs.store import RunStore
 
     hashes = sorted({h for path in folder.glob("*.json") for h in json.loads(path.read_text("utf-8"))["runs"]})
-    results = [result for result in map(RunStore(store).result, hashes) if result]
-    fields = ["config_hash", "dataset", "source", "target", "normal", "seed", "anomaly_ratio", "method", "auroc", "collapsed"]
-    if results:
-        table, known = pd.DataFrame([{field: result[field] for field in fields} for result in results]), folder / "runs.csv"
-        if known.is_file():
-            before = pd.read_csv(known, dtype={"normal": str})
-            stays = before["config_hash"].isin(hashes) & ~before["config_hash"].isin(table["config_hash"])
-            table = pd.concat([table, before[stays]]).sort_values("config_hash")
-        write_text(known, table.to_csv(index=False))
+    if results := [result for result in map(RunStore(store).result, hashes) if result]:
+        keep_rows(folder / Path(TABLE).name, results)
 
 
 def reproduce(
@@ -199,6 +192,7 @@ def reproduce(
     root: str | None = None,
     dry_run: bool = False,
     log: Callable[[str], None] = print,
+    known: str | Path | None = None,
 ) -> int:
     """Run notebooks through papermill and keep what they make; goes on where it stopped.
 
@@ -212,6 +206,7 @@ def reproduce(
     root : of folder data sets.
     dry_run : print the plan and its time.
     log : takes one line per notebook.
+    known : table of rows that are opened in place of training; None is the committed one under embedded, "" is none.
 
     Returns
     -------
@@ -219,21 +214,23 @@ def reproduce(
 
     Raises
     ------
-    InputError : an unknown target or preset.
+    InputError : an unknown target or preset, or a table that is damaged.
     """
     chosen = choose(targets)
     folder, store = Path(out).absolute() / preset, Path(runs).absolute()
     given = {path: preset_parameters(preset, path.stem) for path in chosen}
     places = {"figures": str(folder), "runs": str(store), "jobs": jobs if len(chosen) == 1 else 1}
     places |= {"root": str(Path(root).absolute())} if root else {}
+    places |= {} if known is None else {"known": str(known and Path(known).absolute())}
+    table = open_table(preset, places.get("known"), root)  # one that is damaged is said before the first notebook
     if dry_run:
-        from twofold.runs.sweeps import estimate_seconds
+        from twofold.runs.estimates import estimate_seconds
 
         total, refused = 0.0, 0
         for path in chosen:
             try:
                 configs = plan(path, {**given[path], **places})
-                todo, seconds = estimate_seconds(configs, store, jobs, root)
+                todo, seconds = estimate_seconds(configs, store, jobs, root, known=table)
             except InputError as error:
                 log(f"{path.stem}: cannot run: {error}")
                 refused += 1
@@ -248,5 +245,5 @@ def reproduce(
     for line in Parallel(n_jobs=min(jobs, len(chosen)), return_as="generator_unordered")(calls):
         log(line)
         lines.append(line)
-    _list_runs(folder, store)
+    _keep_rows(folder, store)
     return sum(line.startswith("failed") for line in lines)

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["RECIPES", "Study", "manifest_text", "project_folder", "read_parameters"]
+    from twofold.runs.rows import Known
 
+__all__ = ["RECIPES", "Study", "manifest_text", "open_table", "project_folder", "read_parameters"]
+
+ALSO = {"known": None, "tables_only": False}  # parameters that every notebook takes, though its cell names none of them
+PLACES = ("jobs", "runs", "figures", "root", *ALSO)  # what moves no number
 STAMP_LETTERS = 14  # of a stamp in an inch of its figure
 RECIPES = {"embedded-fast": "embedded", "embedded": "embedded", "paper": "paper"}  # extent of a notebook -> preset of its runs
 
@@ -83,16 +87,16 @@ def read_parameters(cells: Sequence[str]) -> dict[str, Any]:
     ------
     InputError : no such cell, an unknown name, a value of another type.
 
-    >>> read_parameters(["seeds = [0]", "# Parameters\\nseeds = [0, 1]"])
-    {'seeds': [0, 1]}
+    >>> read_parameters(["seeds = [0]", "# Parameters\\nseeds = [0, 1]"])["seeds"]
+    [0, 1]
     """
     literal = [(cell, pairs) for cell in cells if (pairs := _literals(cell))]
     if not literal:
         raise InputError("wanted a cell of parameters before this one, got none; run the notebook from its top")
-    known = literal[0][1]
+    known = ALSO | literal[0][1]
     values = dict(known)
     for cell, pairs in literal[1:]:
-        if not cell.startswith("# Parameters") and set(pairs) != set(known):
+        if not cell.startswith("# Parameters") and set(pairs) != set(literal[0][1]):
             continue  # a cell of the reader's own, or an exercise
         for name, value in pairs.items():
             if name not in known:
@@ -117,12 +121,35 @@ def _without_history(namespace: Mapping[str, Any]) -> dict[str, Any]:
     return found if "preset" in found else read_parameters([])
 
 
+def open_table(preset: str, named: str | None = None, root: str | None = None) -> Known | None:
+    """The rows that a notebook opens in place of training.
+
+    Parameters
+    ----------
+    preset : ``embedded`` opens the committed table, where there is one.
+    named : another table, whatever the preset; nothing is opened where it is empty.
+    root : of folder data sets.
+
+    Raises
+    ------
+    InputError : a table that is damaged, or none.
+    """
+    from twofold.runs.rows import TABLE, Known
+
+    committed = project_folder() / TABLE
+    if named is None:
+        return Known(committed, root) if preset == "embedded" and committed.is_file() else None
+    return Known(project_folder() / named, root) if named else None
+
+
 class Study:
     """What one notebook computes, from its parameters to its files.
 
     Parameters
     ----------
-    namespace : the notebook's ``globals()``; its history tells the parameters that were given.
+    namespace : the notebook's ``globals()``; its history tells the parameters that were given. Every notebook takes two more:
+        ``known``, a table of rows to open (none where it is empty; by default the committed one under ``embedded``), and
+        ``tables_only``, to compute nothing and draw nothing.
     name : of the notebook, such as ``05_components``.
 
     Attributes
@@ -152,8 +179,10 @@ class Study:
         self.folder = project / (self.settings.get("figures") or f"figures/{self.preset}")
         self.store = project / self.settings.get("runs", "runs")
         self.root, self.jobs = self.settings.get("root"), self.settings.get("jobs", 1)
+        self.known = open_table(self.preset, self.settings.get("known"), self.root)
         self.configs: list[RunConfig] = []
         self._results: dict[RunConfig, dict[str, Any]] = {}
+        self._rows: dict[RunConfig, dict[str, Any]] = {}  # those of them that were opened, which have no features
         self._files: list[str] = []
 
     def plan(self, dataset: str, source: str, target: str, **fields: Any) -> list[RunConfig]:
@@ -171,42 +200,59 @@ class Study:
         if "anomaly_ratio" in self.settings:
             common["anomaly_ratio"] = self.settings["anomaly_ratio"]
         task = {"dataset": dataset, "source": source, "target": target, "preset": RECIPES[self.preset]}
-        configs = expand({**task, **common, **fields}, self.root)
-        if configs:
+        configs = expand({**task, **common, **fields}, self.root, self.known)
+        if left := [config for config in configs if self.known is None or self.known.find(config) is None]:
             from twofold.runs.run import prepare
 
-            prepare(configs[0], self.root)  # what is missing is said here, not after an hour
+            prepare(left[0], self.root)  # what is missing is said here, not after an hour
         self.configs += [config for config in configs if config not in self.configs]
         return configs
 
-    def run(self, configs: Sequence[RunConfig] | None = None, fields: Sequence[str] = ()) -> pd.DataFrame:
-        """Find these runs in the store, do those that are missing, and return them as one table.
+    def run(
+        self, configs: Sequence[RunConfig] | None = None, fields: Sequence[str] = (), features: bool = False
+    ) -> pd.DataFrame:
+        """Open these runs as rows, find them in the store, do those that are missing, and return them as one table.
 
         Parameters
         ----------
         configs : from ``plan``; None is all that was planned.
         fields : of their configurations, as further columns of ``as_frame``.
+        features : whether the store has to hold their test pictures' features, which no row has.
 
         Raises
         ------
+        InputError : tables alone were asked for, and a run is neither row nor stored.
         RuntimeError : a run failed.
         """
         from twofold.results.statistics import as_frame
-        from twofold.runs.sweeps import sweep
 
         wanted = self.configs if configs is None else configs
-        missing = [config for config in wanted if config not in self._results]
-        results = sweep(missing, self.store, self.jobs, self.root, log=lambda line: None)
-        errors = [result["error"] for result in results if result["error"]]
-        if errors:
-            raise RuntimeError(f"{len(errors)} of {len(missing)} runs failed, the first with: {errors[0]}")
-        self._results.update(zip(missing, results, strict=True))
+        missing = [c for c in wanted if c not in self._results or (features and c in self._rows)]
+        rows = self.known.among(missing) if self.known and not features else {}
+        if rows:
+            print(f"opened {len(rows)} stored results")
+        self._rows |= rows
+        self._do([config for config in missing if config not in rows])
+        self._results |= rows
         frame = as_frame(self.results(wanted), fields)
         print(
             f"{len(frame)} runs: {frame['normal'].nunique()} classes, {frame['seed'].nunique()} seeds, "
             f"{int(frame['collapsed'].sum())} collapsed"
         )
         return frame
+
+    def _do(self, missing: Sequence[RunConfig]) -> None:
+        """Find runs in the store, or do them."""
+        from twofold.runs.sweeps import sweep
+
+        if missing and self.settings.get("tables_only"):
+            raise InputError(f"wanted rows of all runs, got none of {len(missing)}, such as {missing[0].name}; run it in full")
+        results = sweep(missing, self.store, self.jobs, self.root, log=lambda line: None)
+        errors = [result["error"] for result in results if result["error"]]
+        if errors:
+            raise RuntimeError(f"{len(errors)} of {len(missing)} runs failed, the first with: {errors[0]}")
+        self._results.update(zip(missing, results, strict=True))
+        self._rows = {config: row for config, row in self._rows.items() if config not in missing}
 
     def results(self, configs: Sequence[RunConfig] | None = None) -> list[dict[str, Any]]:
         """Results of these finished runs, as ``statistics.collect`` takes them."""
@@ -229,6 +275,8 @@ class Study:
 
     def save_figure(self, figure: Figure, name: str, frame: pd.DataFrame | None = None) -> None:
         """Keep a figure as PNG and PDF, with its stamp where runs are behind it."""
+        if self.settings.get("tables_only"):
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         if frame is not None:
             stamp = textwrap.fill(self.stamp(frame), int(STAMP_LETTERS * figure.get_figwidth()))
@@ -255,7 +303,7 @@ class Study:
         manifest = {
             "notebook": self.name,
             "preset": self.preset,
-            "settings": {k: v for k, v in self.settings.items() if k not in ("jobs", "runs", "figures", "root")},
+            "settings": {k: v for k, v in self.settings.items() if k not in PLACES},
             "files": self._files,
             "versions": first["versions"] if first else {},
             "run_seconds": round(sum(result["seconds"]["total"] for result in self._results.values()), 1),

@@ -19,6 +19,7 @@ from torch import Tensor
 from twofold.compute import keep_memory, pick_device, single_thread
 from twofold.data import load_pair
 from twofold.data.background import check_background
+from twofold.data.domains import Domain
 from twofold.data.reading import READING_VERSION
 from twofold.data.tasks import Task, build_task
 from twofold.errors import InputError
@@ -27,11 +28,11 @@ from twofold.methods.base import Method
 from twofold.networks.cache import EmbeddingCache
 from twofold.networks.weights import Weights, resolve_weights
 from twofold.parts.selection import selection_quality
-from twofold.runs.config import RunConfig
+from twofold.runs.config import RunConfig, TaskConfig
 from twofold.runs.metrics import auroc, average_precision, collapse_verdict, fpr_at_tpr
 from twofold.runs.presets import RECIPE_VERSION
 
-__all__ = ["OF_TASK", "Finished", "Prepared", "build", "failed", "prepare", "resolved", "run"]
+__all__ = ["OF_TASK", "Finished", "Prepared", "build", "failed", "prepare", "resolved", "run", "task_of"]
 
 OF_TASK = ("dataset", "source", "target", "normal", "seed", "anomaly_ratio")  # told again at the top of a result
 
@@ -68,6 +69,26 @@ def resolved(config: RunConfig) -> dict[str, Weights]:
     return {role: resolve_weights(getattr(nets, role), getattr(nets, f"{role}_weights"), config.task.seed) for role in roles}
 
 
+def task_of(split: TaskConfig, source: Domain, target: Domain) -> Task:
+    """The task that a run's fields make of its two domains.
+
+    Raises
+    ------
+    InputError : it cannot be built from these pictures.
+    """
+    return build_task(
+        source,
+        target,
+        split.normal,
+        split.seed,
+        split.anomaly_ratio,
+        split.anomaly_classes,
+        split.transductive,
+        split.paired,
+        split.n_target,
+    )
+
+
 def prepare(config: RunConfig, root: str | None = None, device: str = "auto") -> Prepared:
     """Check all that can be checked before the work begins.
 
@@ -86,18 +107,7 @@ def prepare(config: RunConfig, root: str | None = None, device: str = "auto") ->
     InputError : data or weights missing, or a task that cannot be built.
     """
     where, weights, split = pick_device(device), resolved(config), config.task
-    source, target = load_pair(split.dataset, split.source, split.target, root)
-    task = build_task(
-        source,
-        target,
-        split.normal,
-        split.seed,
-        split.anomaly_ratio,
-        split.anomaly_classes,
-        split.transductive,
-        split.paired,
-        split.n_target,
-    )
+    task = task_of(split, *load_pair(split.dataset, split.source, split.target, root))
     n, n_clusters = len(task.target_train), getattr(config.settings, "n_clusters", 1)
     if "n_clusters" not in config.settings.unread() and n_clusters > n:
         raise InputError(f"wanted n_clusters from 1 to the {n} target pictures, got {n_clusters}; lower it")

@@ -18,15 +18,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from twofold.errors import InputError
-from twofold.runs.run import OF_TASK, Finished, Prepared
+from twofold.runs.rows import fault
+from twofold.runs.run import Finished, Prepared
 
 __all__ = ["WEIGHTS", "RunStore"]
 
 WEIGHTS = "weights.safetensors"
 TEST = "test.safetensors"
-NUMBERS = {"auroc": (0, 100), "average_precision": (0, 100), "fpr_at_95_tpr": (0, 100)}  # None where a score is not finite
-KEYS = {"method": str, "base": str, "normal": str, "seed": int, "anomaly_ratio": float, "seconds": dict, "versions": dict}
-KEYS |= {"config": dict, "dominant": dict, "notes": dict, "changed": dict, "told": str}
 
 
 def _plain(value: Any) -> Any:
@@ -36,33 +34,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _fault(result: Any, name: str) -> str:
-    """Why something read from a run's folder is not that run's result; nothing where it is."""
-    if not isinstance(result, dict) or result.get("config_hash") != name:
-        return "it is not the result of the run that its folder is named for"
-    wrong = [key for key, kind in KEYS.items() if not isinstance(result.get(key), kind)]
-    if not wrong and result.get("error") is not None:
-        return "" if isinstance(result["error"], str) else "its error is no text"
-    wrong += [
-        key
-        for key, (lowest, highest) in NUMBERS.items()
-        if result.get(key) is not None and not (type(result[key]) in (int, float) and lowest <= result[key] <= highest)
-    ]
-    wrong += [] if isinstance(result.get("collapsed"), bool) else ["collapsed"]
-    if not wrong and result.get("auroc") is None and not result["collapsed"]:
-        wrong = ["auroc"]
-    return f"{', '.join(wrong)} cannot be" if wrong else _disagreement(result)
-
-
-def _disagreement(result: dict[str, Any]) -> str:
-    """Where a result says something else than the configuration that it holds."""
-    task, method = result["config"].get("task"), result["config"].get("method")
-    if not isinstance(task, dict) or result["base"] != method or not result["method"].startswith(method):
-        return "its method is not the one of its configuration"
-    wrong = [key for key in OF_TASK if key not in task or result.get(key) != task[key]]
-    return f"{', '.join(wrong)} not as its configuration has it" if wrong else ""
 
 
 def _cut_short(path: Path) -> bool:
@@ -134,17 +105,17 @@ class RunStore:
         path = place / "result.json"
         try:
             result = json.loads(path.read_text("utf-8"))
-            fault = _fault(result, place.name)
+            reason = fault(result, place.name)
         except (FileNotFoundError, NotADirectoryError):
             return None  # not there, or another process is replacing it
         except (OSError, ValueError, RecursionError) as error:
-            fault = " ".join(str(error).split())[:160]
-        if not fault and result["error"] is None and _cut_short(place / TEST):
-            fault = f"{TEST} is missing or cut short"
-        if fault and place not in self._said:
+            reason = " ".join(str(error).split())[:160]
+        if not reason and result["error"] is None and _cut_short(place / TEST):
+            reason = f"{TEST} is missing or cut short"
+        if reason and place not in self._said:
             self._said.add(place)
-            self._log(f"passed over {place}: {fault}; it counts as not there")
-        return None if fault else result
+            self._log(f"passed over {place}: {reason}; it counts as not there")
+        return None if reason else result
 
     def test_features(self, config_hash: str) -> dict[str, np.ndarray]:
         """Scores (n,) and labels (n,) of a run's test pictures, their ids, and where a network was trained its features (n, d).

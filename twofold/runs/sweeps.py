@@ -1,9 +1,8 @@
-"""Many runs: planned, spread over processes, never computed twice."""
+"""Many runs: spelled out, spread over processes, never computed twice."""
 
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,20 +17,18 @@ from twofold.data import normal_classes
 from twofold.errors import InputError
 from twofold.networks.cache import EmbeddingCache
 from twofold.runs.config import RunConfig, UnreadError, configure
+from twofold.runs.rows import Known, opened
 from twofold.runs.run import failed, prepare, run
 from twofold.runs.store import WEIGHTS, RunStore
 
-__all__ = ["estimate_seconds", "expand", "run_one", "sweep", "task_words"]
-
-# measured on one core of a 2026 server; the estimate prefers runs that the store already holds
-SECONDS_PER_TRAINED_PICTURE = 1e-3
-SECONDS_PER_FROZEN_RUN = 1.0
+__all__ = ["expand", "run_one", "sweep", "task_words"]
 
 
-def expand(fields: dict[str, Any], root: str | None = None) -> list[RunConfig]:
+def expand(fields: dict[str, Any], root: str | None = None, known: Known | None = None) -> list[RunConfig]:
     """The product of all fields that are lists; ``normal: "all"`` stands for every class that may be normal.
 
-    Where several methods are listed, a field goes to those that read it; one that none of them reads is refused.
+    Where several methods are listed, a field goes to those that read it; one that none of them reads is refused. Where the
+    pictures are not at hand, all classes are those of a table that is known.
 
     >>> task = {"dataset": "digits", "source": "type", "target": "mnist"}
     >>> [c.name for c in expand({**task, "normal": ["3"], "method": ["twofold", "target_only"], "steps": 7})]
@@ -45,7 +42,7 @@ def expand(fields: dict[str, Any], root: str | None = None) -> list[RunConfig]:
         chosen = dict(zip(names, combination, strict=True))
         key = chosen["dataset"], chosen["source"], chosen["target"]
         if chosen["normal"] == "all" and key not in shared:
-            shared[key] = normal_classes(*key, root)
+            shared[key] = _all_classes(key, root, known)
         for normal in shared[key] if chosen["normal"] == "all" else [chosen["normal"]]:
             config, unread = _read_fields({**chosen, "normal": normal}, several=methods > 1)
             dropped |= unread
@@ -55,6 +52,16 @@ def expand(fields: dict[str, Any], root: str | None = None) -> list[RunConfig]:
         if name not in used:
             raise InputError(f"{dropped[name]}, as do the other methods")
     return list(dict.fromkeys(configs))
+
+
+def _all_classes(pair: tuple[str, str, str], root: str | None, known: Known | None) -> list[str]:
+    try:
+        return normal_classes(*pair, root)
+    except InputError:
+        classes = known.classes(*pair) if known else []
+        if not classes:
+            raise
+        return classes
 
 
 def _read_fields(chosen: dict[str, Any], several: bool) -> tuple[RunConfig, dict[str, str]]:
@@ -78,6 +85,7 @@ def run_one(
     progress: bool = False,
     log: Callable[[str], None] = lambda line: None,
     workers: int | None = None,
+    known: Known | str | Path | None = None,
 ) -> dict[str, Any]:
     """Do a run, or hand on its stored result; an error of the input is raised, any other becomes the result.
 
@@ -90,11 +98,15 @@ def run_one(
     save_weights : keep the trained weights too.
     progress, log : as in ``run.run``.
     workers : threads that encode pictures; by default two where there are two cores.
+    known : a table of rows, or its file: a row stands for a finished run, but has no features and no weights.
 
     Returns
     -------
     The result, with ``error`` set where the run failed.
     """
+    if row := _rows_of([config], known, root, device, save_weights).get(config):
+        log(f"opened {config.name} {config.task.normal} seed {config.task.seed} in its table")
+        return row
     store = RunStore(out, log)
     prepared = prepare(config, root, device)
     stored = store.result(prepared.config_hash)
@@ -110,6 +122,15 @@ def run_one(
     except Exception as error:  # a failed run is a row with its error, and the sweep goes on
         return store.save(failed(config, error, prepared.config_hash))
     return store.save(result, prepared, finished, save_weights)
+
+
+def _rows_of(
+    configs: Sequence[RunConfig], known: Known | str | Path | None, root: str | None, device: str, save_weights: bool
+) -> dict[RunConfig, dict[str, Any]]:
+    """Rows that stand for these runs; where weights are wanted, a run that trains is done."""
+    table = opened(known, root)
+    wanted = [config for config in configs if not (save_weights and config.trains)]
+    return table.among(wanted, device) if table else {}
 
 
 def _row(config: RunConfig, out: str, root: str | None, device: str, save_weights: bool, workers: int) -> dict[str, Any]:
@@ -139,6 +160,7 @@ def sweep(
     device: str = "auto",
     save_weights: bool = False,
     log: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+    known: Known | str | Path | None = None,
 ) -> list[dict[str, Any]]:
     """Run many configurations in parallel processes, each on one thread or one GPU.
 
@@ -149,24 +171,27 @@ def sweep(
     configs : from ``expand``.
     out : folder of the run store.
     jobs : processes.
-    root, device, save_weights : as in ``run_one``.
+    root, device, save_weights, known : as in ``run_one``.
     log : takes one line per finished run.
 
     Returns
     -------
     Results in the order of ``configs``; a failed one has ``error`` set.
     """
+    rows = _rows_of(configs, known, root, device, save_weights)
+    if rows:
+        log(f"opened {len(rows)} stored results")
+    left = [config for config in configs if config not in rows]
     devices = _devices(device)
     workers = max(1, cores() // jobs)  # the processes share the cores
     calls = (
-        delayed(_row)(config, str(out), root, devices[i % len(devices)], save_weights, workers)
-        for i, config in enumerate(configs)
+        delayed(_row)(config, str(out), root, devices[i % len(devices)], save_weights, workers) for i, config in enumerate(left)
     )
     results: list[dict[str, Any]] = []
     finished = iter(Parallel(n_jobs=jobs, return_as="generator")(calls))
     for config in configs:
         try:
-            result = next(finished)
+            result = rows[config] if config in rows else next(finished)
         except TerminatedWorkerError as error:  # a process was killed, by the system or by hand, and takes the pool along
             finished = iter(())
             result = _stored(config, out, root, device) or failed(config, error)
@@ -192,28 +217,3 @@ def task_words(config: RunConfig) -> str:
 
 def _percent(value: float | None) -> str:
     return "none" if value is None else f"{value:.1f}"
-
-
-def estimate_seconds(
-    configs: Sequence[RunConfig], out: str | Path = "runs", jobs: int = 1, root: str | None = None
-) -> tuple[int, float]:
-    """How many of these runs are still to do, and about how long they take.
-
-    Returns
-    -------
-    (runs to do, seconds): from stored runs of the same data set and method, else from measured constants.
-    """
-    store = RunStore(out)
-    seen: dict[tuple[str, str], list[float]] = {}
-    for result in store.results():
-        if result["error"] is None:
-            seen.setdefault((result["dataset"], result["method"]), []).append(result["seconds"]["total"])
-    todo, seconds = 0, 0.0
-    for config in configs:
-        if store.result(prepare(config, root).config_hash) is None:
-            todo += 1
-            pictures = 2 * config.recipe.steps * config.recipe.batch_size if config.trains else 0
-            known = seen.get((config.task.dataset, config.name))
-            rough = SECONDS_PER_FROZEN_RUN + pictures * SECONDS_PER_TRAINED_PICTURE
-            seconds += sum(known) / len(known) if known else rough
-    return todo, seconds / max(1, min(jobs, os.cpu_count() or 1))

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export TQDM_DISABLE ?= 1
 
-.PHONY: help setup quickstart test check format lab benchmark clean
+.PHONY: help setup quickstart test check format lab readme benchmark clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ format: .venv/.installed  ## mend what the linter can mend
 
 lab: .venv/.installed  ## open JupyterLab in notebooks/
 	$(BIN)/jupyter lab --notebook-dir notebooks
+
+readme: .venv/.installed  ## bring what the README quotes from figures/embedded up to date
+	$(BIN)/python -m twofold.lessons.committed
 
 benchmark: .venv/.installed  ## what loop, second runs, jobs and the pooled Gaussian cost, as ratios
 	$(BIN)/python tests/benchmarks/loop.py

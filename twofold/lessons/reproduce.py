@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from twofold.errors import InputError
 from twofold.files import write_text
 from twofold.lessons.study import RECIPES, manifest_text, open_table, project_folder
 
-__all__ = ["choose", "clean", "code_hash", "elements", "notebooks", "plan", "preset_parameters", "reproduce"]
+__all__ = ["choose", "clean", "code_hash", "elements", "notebooks", "plan", "preset_parameters", "reproduce", "sources"]
 
 CELL_SECONDS = {"embedded-fast": 900, "embedded": 8 * 3600, "paper": 14 * 24 * 3600}
 
@@ -92,6 +93,14 @@ def _injected(values: dict[str, Any]) -> str:
     return "# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in values.items())
 
 
+def sources(path: Path, parameters: dict[str, Any]) -> list[str]:
+    """The code of a notebook as plain Python: its cells without magics, these parameters after its own."""
+    cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    first = next(i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", []))
+    code = ["\n".join(line for line in cell.source.splitlines() if not line.startswith("%")) for cell in cells]
+    return [*code[: first + 1], _injected(parameters), *code[first + 1 :]]
+
+
 def plan(path: Path, parameters: dict[str, Any]) -> list[Any]:
     """The runs a notebook would ask for: its cells up to the one that holds its Study, executed here.
 
@@ -101,13 +110,9 @@ def plan(path: Path, parameters: dict[str, Any]) -> list[Any]:
     """
     from matplotlib import rc_context
 
-    cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
-    first = next(i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", []))
-    given = nbformat.v4.new_code_cell(_injected(parameters))
-    namespace: dict[str, Any] = {"In": []}
+    code, namespace = sources(path, parameters), {"In": []}
     with rc_context():  # a plan leaves the style of figures alone
-        for cell in [*cells[: first + 1], given, cells[first + 1]]:
-            source = "\n".join(line for line in cell.source.splitlines() if not line.startswith("%"))
+        for source in code[: code.index(_injected(parameters)) + 2]:
             exec(compile(source, path.name, "exec"), namespace)  # our own notebook, as Jupyter would run it
             namespace["In"].append(source)
     return namespace["study"].configs
@@ -136,6 +141,7 @@ def _execute(path: Path, folder: Path, parameters: dict[str, Any], places: dict[
         return f"{path.stem}: up to date"
     start = time.perf_counter()
     os.environ["TQDM_DISABLE"] = "1"
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # which parameters there are, a Study knows
     folder.mkdir(parents=True, exist_ok=True)
     aside, manifest = folder / f".{path.stem}.running.ipynb", folder / f"{path.stem}.json"
     manifest.unlink(missing_ok=True)  # what it says is about to change

@@ -188,7 +188,7 @@ def sweep(
         delayed(_row)(config, str(out), root, devices[i % len(devices)], save_weights, workers) for i, config in enumerate(left)
     )
     results: list[dict[str, Any]] = []
-    finished = iter(Parallel(n_jobs=jobs, return_as="generator")(calls))
+    finished = iter(Parallel(n_jobs=jobs, return_as="generator")(calls) if left else ())
     for config in configs:
         try:
             result = rows[config] if config in rows else next(finished)

@@ -111,13 +111,14 @@ def test_every_command_says_what_it_takes(command):
     assert COMMANDS[command].help in help_of()
 
 
-@pytest.mark.parametrize("command", ["run", "sweep", "fit"])
+@pytest.mark.parametrize("command", ["run", "sweep", "search", "fit"])
 def test_every_field_is_a_flag_with_its_words_values_bounds_and_default(command):
     words = help_of(command).replace("- ", "-")
-    fixed = {"method", "preset"}  # flags of fit with words of their own
+    task = TaskConfig.__pydantic_fields__.keys()
+    absent = {"fit": (task | {"method", "preset"}) - {"seed"}, "search": task}.get(command, ())  # or with words of their own
     for name in run_fields():
         there = bool(re.search(rf"{flag(name)} (VALUE|\[VALUE\]) ", words))
-        assert there == (command != "fit" or name not in (TaskConfig.__pydantic_fields__.keys() | fixed) - {"seed"}), name
+        assert there == (name not in absent), name
     for cls, _ in METHODS.values():
         for name, field in cls.Settings.__pydantic_fields__.items():
             assert field.description.replace("- ", "-") in words, name
@@ -263,6 +264,44 @@ def test_a_failed_run_is_a_row_with_its_error_and_exit_code_1(tmp_path, capsys, 
     assert captured.err.splitlines()[-1] == "ZeroDivisionError: by hand"
     assert main(["collect", str(tmp_path)]) == 0
     assert "1 failed runs left out" in capsys.readouterr().err
+
+
+def test_search_logs_its_rungs_and_prints_the_best_as_flags(tmp_path, capsys):
+    flags = ["--method", "target_only", "--target-neighbors", "1,7", "--pairs", "digits:type:optdigits", "--keep", "0.5"]
+    places = ["--rungs", "1x1,2x1", "--out", str(tmp_path / "log.csv"), "--runs", str(tmp_path / "runs")]
+    assert main(["search", *flags, *places]) == 0
+    said = capsys.readouterr()
+    assert re.search(r"^best: --method target_only --target-neighbors [17]$", said.out, re.MULTILINE)
+    assert [line for line in said.err.splitlines() if line.startswith("rung")] == [
+        "rung 0: 2 candidates, 2 runs",
+        "rung 1: 1 candidates, 2 runs",
+    ]
+    log = (tmp_path / "log.csv").read_text().splitlines()
+    assert log[0].startswith("candidate,rung,digits type->optdigits,mean,")
+    assert len(log) == 4
+    assert main(["search", *flags, *places, "--hours", "0"]) == 0
+    assert "no rung was run as a whole; give it more --hours" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            ["--pairs", "digits:type"],
+            "wanted --pairs to be dev, or DATASET:SOURCE:TARGET with commas between, got 'digits:type'",
+        ),
+        (["--rungs", "2x0"], r"wanted --rungs as 2x1,5x1,allx3 \(classes x seeds\), got '2x0'"),
+        (["--keep", "0"], "'0' is no share above 0, to 1"),
+        (["--hours", "nan"], "'nan' is no number from 0"),
+        (["--seed", "1"], "wanted what 'twofold search' takes, got '--seed'"),
+        (["--steps", "0"], "wanted steps to be"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_in_one_line(flags, message, tmp_path, capsys):
+    assert main(["search", "--out", str(tmp_path / "log.csv"), *flags]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(message, line)
+    assert not (tmp_path / "log.csv").exists()
 
 
 def test_sweep_prints_a_list_and_collect_aggregates_it(store, capsys):

@@ -194,6 +194,25 @@ def _sweep(arguments: Namespace) -> int:
     return int(failed > 0)
 
 
+def _search(arguments: Namespace) -> int:
+    place = _place("--out", arguments.out)
+    from twofold.runs.search import candidates, search, spelled_pairs, spelled_rungs
+    from twofold.runs.store import RunStore
+
+    pairs, rungs = spelled_pairs(arguments.pairs), spelled_rungs(arguments.rungs)
+    pool = candidates(given(arguments, lists=True), arguments.at_most)
+    RunStore(arguments.runs).check_writable()
+    places = (arguments.runs, arguments.jobs, arguments.root, arguments.device)
+    found = search(pool, place, pairs, rungs, arguments.keep, arguments.hours, *places, _say)
+    if found.best is None:
+        _say("no rung was run as a whole; give it more --hours")
+    else:
+        last = found.log[found.log["kept"].notna()]["rung"].max()
+        _print(found.log[found.log["rung"] == last].round(2).to_string(index=False))
+        _print("best: " + " ".join(f"--{name.replace('_', '-')} {value}" for name, value in found.best.items()))
+    return int(found.failed > 0)
+
+
 def _collect(arguments: Namespace) -> int:
     from twofold.results.sentences import render
     from twofold.results.statistics import as_frame, collect
@@ -279,8 +298,8 @@ def _terminable() -> Iterator[None]:
 
 
 def _do(argv: list[str]) -> int:
-    do = {"fit": _fit, "score": _score, "export": _export, "run": _run, "sweep": _sweep, "collect": _collect}
-    do |= {"reproduce": _reproduce, "data": _data, "doctor": _doctor}
+    do = {"fit": _fit, "score": _score, "export": _export, "run": _run, "sweep": _sweep, "search": _search}
+    do |= {"collect": _collect, "reproduce": _reproduce, "data": _data, "doctor": _doctor}
     try:
         arguments = parsed(argv)
     except HelpAsked as asked:

@@ -42,11 +42,27 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _share(text: str) -> float:
+    if not 0 < _hours(text) <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share above 0, to 1")
+    return float(text)
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = -1.0
+    if not 0 <= hours < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
+    return hours
+
+
 class _Command(NamedTuple):
     help: str
     more: str
     flags: dict[str, dict[str, Any]]
-    fields: Literal["", "run", "method"] = ""  # of which it has flags: all of a run, or those without a task
+    fields: Literal["", "run", "method", "candidate"] = ""  # of which it has flags: all of a run, or those without a task
 
 
 _ROOT = {"--root": {"help": "folder of the pictures; else $TWOFOLD_DATA"}}
@@ -105,6 +121,28 @@ COMMANDS = {
         r"--normal all is every class. A comma inside a value is written \, and blanks belong to the value.",
         {**_ROOT, **_RUN, **_PLAN, **_KNOWN, **_DEVICE},
         "run",
+    ),
+    "search": _Command(
+        "the best of many settings",
+        "Candidates are the product of comma lists in every field, without what they do not read. All are run on a little of "
+        "each pair, the best of them on more, the best of those on everything; a run that collapsed or failed counts as 50. "
+        "Finished runs are found, so that the same command goes on where it stopped.",
+        {
+            "--out": {"default": "search.csv", "help": "its log, a line a candidate and rung (default: search.csv)"},
+            "--pairs": {"default": "dev", "help": "dev, or DATASET:SOURCE:TARGET, comma-separated (default: dev)"},
+            "--rungs": {
+                "default": "2x1,5x1,allx3",
+                "help": "classes x seeds of each pair, rung by rung (default: 2x1,5x1,allx3)",
+            },
+            "--keep": {"type": _share, "default": "0.3333", "help": "share that goes on, rounded up (default: 0.3333)"},
+            "--at-most": {"type": _count, "help": "candidates that are drawn where there are more"},
+            "--hours": {"type": _hours, "help": "core hours that its runs may take"},
+            "--runs": {"default": "runs", "help": "run store (default: runs)"},
+            "--jobs": _PLAN["--jobs"],
+            **_ROOT,
+            **_DEVICE,
+        },
+        "candidate",
     ),
     "collect": _Command(
         "aggregate stored runs",
@@ -244,14 +282,16 @@ def _words(field: FieldInfo) -> str:
     return f"{field.description} ({facts})" if facts else field.description
 
 
-def _add_fields(parser: argparse.ArgumentParser, which: Literal["run", "method"]) -> None:
+def _add_fields(parser: argparse.ArgumentParser, which: Literal["run", "method", "candidate"]) -> None:
     """A flag for every field of a run; where methods mean different things by one, with the words of each."""
     from twofold.runs.config import METHODS, TaskConfig, run_fields
 
-    task = "--dataset NAME --source NAME --target NAME --normal CLASS [--method NAME]"
-    parser.usage = f"{parser.prog} {task if which == 'run' else 'NORMALS UNLABELLED'} [--FLAG VALUE ...]"
+    first = {"run": "--dataset NAME --source NAME --target NAME --normal CLASS [--method NAME]"}
+    first |= {"method": "NORMALS UNLABELLED", "candidate": "[--method NAME]"}
+    parser.usage = f"{parser.prog} {first[which]} [--FLAG VALUE{',VALUE' if which == 'candidate' else ''} ...]"
     group = parser.add_argument_group("fields", "A preset or a method may have another default; what you say goes before both.")
-    without = {*TaskConfig.__pydantic_fields__, "method", "preset"} - {"seed"} if which == "method" else ()
+    task = {*TaskConfig.__pydantic_fields__}
+    without = {"run": set(), "method": {*task, "method", "preset"} - {"seed"}, "candidate": task}[which]
     for name, field in run_fields().items():
         if name in without:
             continue

@@ -21,7 +21,7 @@ from twofold.runs.rows import Known, opened
 from twofold.runs.run import failed, prepare, run
 from twofold.runs.store import WEIGHTS, RunStore
 
-__all__ = ["expand", "run_one", "sweep", "task_words"]
+__all__ = ["expand", "read_fields", "run_one", "sweep", "task_words"]
 
 
 def expand(fields: dict[str, Any], root: str | None = None, known: Known | None = None) -> list[RunConfig]:
@@ -44,7 +44,7 @@ def expand(fields: dict[str, Any], root: str | None = None, known: Known | None 
         if chosen["normal"] == "all" and key not in shared:
             shared[key] = _all_classes(key, root, known)
         for normal in shared[key] if chosen["normal"] == "all" else [chosen["normal"]]:
-            config, unread = _read_fields({**chosen, "normal": normal}, several=methods > 1)
+            config, unread = read_fields({**chosen, "normal": normal}, several=methods > 1)
             dropped |= unread
             used |= set(chosen) - set(unread)
             configs.append(config)
@@ -64,7 +64,7 @@ def _all_classes(pair: tuple[str, str, str], root: str | None, known: Known | No
         return classes
 
 
-def _read_fields(chosen: dict[str, Any], several: bool) -> tuple[RunConfig, dict[str, str]]:
+def read_fields(chosen: dict[str, Any], several: bool) -> tuple[RunConfig, dict[str, str]]:
     """A run with the fields that its method reads, and those that it does not, with the reason."""
     unread: dict[str, str] = {}
     while True:

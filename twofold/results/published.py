@@ -14,7 +14,7 @@ from twofold.results.sentences import fallen_words
 from twofold.results.statistics import PAIR, PROTOCOL, above
 from twofold.runs.config import configure
 
-__all__ = ["BLOCKS", "TABLES", "check_claims", "claims", "published"]
+__all__ = ["BLOCKS", "TABLES", "check_claims", "claims", "printed_difference", "published"]
 
 TABLES = tuple(f"table{number}" for number in range(1, 9))
 FOLDER = Path(__file__).with_name("published_tables")
@@ -104,7 +104,7 @@ def claims(table: str | None = None) -> pd.DataFrame:
     return every[every["table"] == table].reset_index(drop=True)
 
 
-def _printed(claim: Any, pair: tuple[str, str, str]) -> tuple[float | None, str]:
+def printed_difference(claim: Any, pair: tuple[str, str, str]) -> tuple[float | None, str]:
     """The printed difference and where it stands: the same pair if the table has it, else the mean over its pairs."""
     if claim.table not in TABLES:
         return None, ""
@@ -178,7 +178,7 @@ def check_claims(frame: pd.DataFrame, table: str, **overrides: Any) -> pd.DataFr
     rows = []
     for pair, runs in frame.groupby(PAIR, sort=False):
         for claim in checked.itertuples():
-            printed, where = _printed(claim, pair)
+            printed, where = printed_difference(claim, pair)
             said = (*pair, claim.table, claim.sentence, claim.better, claim.worse, claim.gain, printed, where)
             rows.append((*said, *_measured(runs, claim, overrides).values()))
     columns = [*PAIR, "table", "sentence", "better", "worse", "gain", "published", "published_on"]

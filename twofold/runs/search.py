@@ -19,7 +19,7 @@ from twofold.runs.config import configure, words
 from twofold.runs.presets import PAIRS
 from twofold.runs.sweeps import read_fields, sweep
 
-__all__ = ["RUNGS", "Found", "Rung", "candidates", "search", "spelled_pairs", "spelled_rungs"]
+__all__ = ["RUNGS", "Found", "Rung", "candidates", "search", "some_classes", "spelled_pairs", "spelled_rungs"]
 
 Pair = tuple[str, str, str]  # data set, source, target
 
@@ -116,12 +116,20 @@ def _name(candidate: dict[str, Any]) -> str:
     return f"{candidate.get('method', 'twofold')}[{inside}]"
 
 
-def _tasks(pair: Pair, rung: Rung, root: str | None) -> list[dict[str, Any]]:
-    """The tasks of a rung on one pair; those of a smaller rung are among those of a larger one."""
+def some_classes(pair: Pair, n_classes: int | None = None, root: str | None = None) -> list[str]:
+    """So many normal classes of a pair, all where None, in an order that favours none; fewer are among more.
+
+    >>> some_classes(("digits", "type", "mnist"), 3), some_classes(("digits", "type", "mnist"), 2)
+    (['4', '6', '2'], ['4', '6'])
+    """
     classes = normal_classes(*pair, root)
-    order = np.random.default_rng(0).permutation(len(classes))[: rung.n_classes]
+    return [classes[i] for i in np.random.default_rng(0).permutation(len(classes))[:n_classes]]
+
+
+def _tasks(pair: Pair, rung: Rung, root: str | None) -> list[dict[str, Any]]:
     task = dict(zip(("dataset", "source", "target"), pair, strict=True))
-    return [{**task, "normal": classes[i], "seed": seed} for i in order for seed in range(rung.n_seeds)]
+    normals = some_classes(pair, rung.n_classes, root)
+    return [{**task, "normal": normal, "seed": seed} for normal in normals for seed in range(rung.n_seeds)]
 
 
 def _row(candidate: dict[str, Any], rung: int, results: dict[Pair, list[dict[str, Any]]]) -> dict[str, Any]:

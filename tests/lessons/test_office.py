@@ -3,9 +3,14 @@
 import matplotlib.pyplot as plt
 import pytest
 from given import runs, together, written
+from PIL import Image
 
-from twofold.lessons.office import disagreements, dumbbells, recomputed
+from twofold.data.public import FOLDER_DATASETS
+from twofold.errors import InputError
+from twofold.lessons.office import at_hand, disagreements, dumbbells, judged, quoted_on, recomputed, shared_classes
+from twofold.results.published import published
 from twofold.results.statistics import class_means
+from twofold.results.tables import printed
 
 
 @pytest.fixture
@@ -28,6 +33,51 @@ def test_a_collapsed_class_is_named_and_not_drawn(ax):
     fallen = runs("twofold", 55.0, 90.0).assign(collapsed=[True, False])
     dumbbells(class_means(together(runs("source_only", 50.0, 60.0), fallen)), "source_only", "twofold", ax)
     assert written(ax) == ["+30.0", "collapsed"]
+
+
+@pytest.fixture
+def office_caltech(tmp_path):
+    """Made pictures, 24 a class; of mice in webcam 18."""
+    known, shade = FOLDER_DATASETS["office_caltech"], 0
+    for domain in ("webcam", "amazon"):
+        for name in known.classes:
+            folder = tmp_path / "office_caltech" / domain / name
+            folder.mkdir(parents=True)
+            for i in range(18 if (domain, name) == ("webcam", "mouse") else 24):
+                shade += 1
+                Image.new("RGB", (2, 2), (shade % 256, shade // 256, 0)).save(folder / f"made_{i}.png")
+    return tmp_path
+
+
+def test_a_class_that_leaves_fewer_than_ten_target_pictures_is_named_and_left_out(office_caltech):
+    assert at_hand("office_caltech", office_caltech)
+    kept, left_out = judged(("office_caltech", "amazon", "webcam"), seeds=[0, 1], root=office_caltech)
+    assert (len(kept), left_out) == (9, {"mouse": 9})
+    assert "mouse" not in kept
+    assert judged(("office_caltech", "webcam", "amazon"), ["hand", "mouse"], root=office_caltech) == (["mouse"], {})
+
+
+def test_a_pair_without_any_of_the_classes_is_refused():
+    with pytest.raises(InputError, match="wanted a class of digits type→optdigits, got hand, mouse; choose among: 0, 1"):
+        judged(("digits", "type", "optdigits"), ["hand", "mouse"])
+
+
+def test_a_data_set_that_is_not_here_is_not_at_hand(tmp_path, monkeypatch):
+    monkeypatch.delenv("TWOFOLD_DATA", raising=False)
+    assert not at_hand("office_caltech")
+    assert not at_hand("office_caltech", str(tmp_path))
+
+
+def test_the_quoted_averages_on_the_shared_classes_are_those_of_the_printed_classes():
+    assert list(shared_classes()) == ["backpack", "headphones", "keyboard", "laptop", "mouse"]
+    block = published("table1").query("block == 'Amazon->Webcam'")
+    quoted = quoted_on(block, list(shared_classes()))
+    (row,) = printed(quoted, ["source_only"]).to_dict("records")
+    five = {"backpack": 79.42, "headphones": 70.99, "keyboard": 77.90, "laptop": 91.61, "mouse": 72.17}
+    assert row["classes"] == five
+    assert row["mean"] == pytest.approx(sum(five.values()) / 5)
+    assert set(quoted["method"]) == set(block["method"])
+    assert len(quoted) == 8 * 6
 
 
 def test_all_ninety_printed_means_and_spreads_follow_from_their_classes():

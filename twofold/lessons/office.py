@@ -2,16 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import pandas as pd
 from matplotlib.axes import Axes
 
+from twofold.data import load_pair, normal_classes, where
+from twofold.data.public import FOLDER_DATASETS
+from twofold.data.tasks import build_task
+from twofold.errors import InputError
 from twofold.plots.scores import score_axis
 from twofold.plots.style import COLORS, INK, look_of_row
 from twofold.results.published import TABLES, published
+from twofold.results.tables import pair_name
 
-__all__ = ["disagreements", "dumbbells", "recomputed"]
+__all__ = ["LEAST_TARGET", "at_hand", "disagreements", "dumbbells", "judged", "quoted_on", "recomputed", "shared_classes"]
+
+LEAST_TARGET = 10  # unlabelled target pictures that a class must leave to be judged
+
+
+def at_hand(dataset: str, root: str | None = None) -> bool:
+    """Whether a data set is here.
+
+    >>> at_hand("digits"), at_hand("office_caltech", "/no/such/folder")
+    (True, False)
+    """
+    try:
+        return bool(where(dataset, root))
+    except InputError:
+        return False
+
+
+def judged(
+    pair: tuple[str, str, str], normals: Sequence[str] = ("all",), seeds: Sequence[int] = (0,), root: str | None = None
+) -> tuple[list[str], dict[str, int]]:
+    """The classes of a pair that leave enough unlabelled target pictures to be normal, at every seed.
+
+    Parameters
+    ----------
+    pair : data set, source, target.
+    normals : classes, of which the pair need not have all; ``("all",)`` is every class.
+    seeds : of the split.
+    root : of folder data sets.
+
+    Returns
+    -------
+    Classes to be judged, and those left out with the fewest unlabelled target pictures they have at any seed.
+
+    Raises
+    ------
+    InputError : the pair has none of the classes, or cannot be opened.
+
+    >>> judged(("digits", "type", "optdigits"), ["3", "mouse"])
+    (['3'], {})
+    """
+    own = normal_classes(*pair, root)
+    wanted = own if list(normals) == ["all"] else [name for name in own if name in normals]
+    if not wanted:
+        raise InputError(f"wanted a class of {pair_name(pair)}, got {', '.join(normals)}; choose among: {', '.join(own)}")
+    domains = load_pair(*pair, root)
+    fewest = {name: min(len(build_task(*domains, name, seed).target_train) for seed in seeds) for name in wanted}
+    kept = [name for name in wanted if fewest[name] >= LEAST_TARGET]
+    return kept, {name: fewest[name] for name in wanted if name not in kept}
+
+
+def shared_classes() -> dict[str, str]:
+    """Office-Caltech's name -> the paper's name of the Office-31 classes that are in both.
+
+    >>> shared_classes()["laptop"], len(shared_classes())
+    ('laptop_computer', 5)
+    """
+    ours, theirs = FOLDER_DATASETS["office_caltech"], FOLDER_DATASETS["office31"]
+    known = {word.replace("_", ""): name for name in theirs.classes for word in (name, *theirs.aliases.get(name, ()))}
+    return {name: known[name] for name in ours.classes if name in known}
+
+
+def quoted_on(block: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """A published block of Office-31 on some of its classes: averages and spreads (ddof 0) anew from the printed classes.
+
+    Parameters
+    ----------
+    block : rows of ``published.published``, with their classes.
+    classes : keys of ``shared_classes``.
+
+    Returns
+    -------
+    Rows as ``block`` has them, of these classes by our names, and their mean.
+
+    >>> table = published("table1").query("block == 'Webcam->Amazon' and method == 'source_only'")
+    >>> quoted_on(table, ["mouse", "laptop"])[["normal", "auroc", "std"]].round(2).values.tolist()
+    [['laptop', 51.79, nan], ['mouse', 83.95, nan], ['mean', 67.87, 16.08]]
+    """
+    ours = {theirs: own for own, theirs in shared_classes().items() if own in classes}
+    rows = block[block["normal"].isin(ours)].assign(normal=lambda rows: rows["normal"].map(ours))
+    means = block[block["normal"] == "mean"].set_index("method", drop=False)
+    of_classes = rows.groupby("method")["auroc"]
+    means = means.assign(auroc=of_classes.mean(), std=of_classes.std(ddof=0), std_kind="classes, ddof 0")
+    return pd.concat([rows, means], ignore_index=True)
 
 
 def dumbbells(table: pd.DataFrame, before: str, after: str, ax: Axes) -> Axes:

@@ -48,6 +48,20 @@ def test_the_readme_has_the_rooms_of_the_map_in_its_order():
     assert re.findall(r"`(\w+)/?`", " ".join(rows)) == [line.split()[0] for line in table.strip().splitlines()]
 
 
+def test_the_readme_lists_every_deviation_from_the_paper_that_a_docstring_owns_up_to():
+    text = (REPOSITORY / "README.md").read_text("utf-8").split("\n## Deviations")[1].split("\n## ")[0]
+    found = []
+    for path in (REPOSITORY / "twofold").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                _, _, source = (ast.get_docstring(node) or "").partition("Source\n------\n")
+                of_the_paper = re.search(r"Eq\. \d|the paper|2502\.21022", source)
+                if of_the_paper and re.search(r"Deviations: (?!none)", source):
+                    found.append(node.name)
+    assert len(found) >= 8
+    assert [name for name in found if f"`{name}`" not in text] == []
+
+
 def test_what_is_exported_is_there_and_imported_on_first_use():
     assert all(getattr(twofold, name) for name in twofold.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

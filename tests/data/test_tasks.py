@@ -72,6 +72,17 @@ def test_more_unlabelled_pictures_than_there_are_or_hardly_any_are_refused(n):
         build_task(toy("s"), toy("t"), "a", n_target=n)
 
 
+def test_the_normals_that_shots_are_taken_from_are_the_train_pool_s_at_every_ratio():
+    """All normals that are not tested, in an order that is the seed's: the first of them stay in the unlabelled set longest."""
+    tasks = [build_task(toy("s"), toy("t"), "a", anomaly_ratio=r) for r in (0.0, 0.3)]
+    pool = rows(tasks[0].target_normals)
+    assert np.array_equal(pool, rows(tasks[1].target_normals))
+    assert set(pool) == set(range(40)) - set(rows(tasks[0].target_test))
+    normals = rows(tasks[1].target_train)[tasks[1].target_train_labels == 0]
+    assert set(pool[: len(normals)]) == set(normals)
+    assert not np.array_equal(pool, rows(build_task(toy("s"), toy("t"), "a", seed=1).target_normals))
+
+
 def test_anomalies_are_spread_evenly_over_the_other_classes():
     domain = load_digits_domain("mnist")
     task = build_task(load_digits_domain("type"), domain, "3", anomaly_ratio=0.3)

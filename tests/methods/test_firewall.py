@@ -99,6 +99,7 @@ def fooled(ready):
         target_train_labels=rng.permutation(task.target_train_labels),
         target_test_labels=rng.permutation(task.target_test_labels),
         target_test_ids=rng.permutation(task.target_test_ids),
+        target_normals=renamed(task.target_train.subset(rng.permutation(len(task.target_train)))),
         split_hash="scrambled",
     )
     lie = dataclasses.replace(config.task, anomaly_ratio=0.77, normal="another", anomaly_classes="none of these")
@@ -129,6 +130,16 @@ def test_scrambled_answers_move_only_what_says_that_it_is_told(dataset, method, 
         pytest.skip(f"{dataset} is not here: {error}")
     assert 0 < ready.task.target_train_labels.mean() < 1
     assert equal(outcome(ready), outcome(fooled(ready))) == (ready.config.told == "")
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if cheap("digits", name).told == "shots"])
+def test_a_run_that_is_told_shots_changes_with_its_shots_alone(method):
+    """All other answers are scrambled and all other target pictures taken away: to the last bit it stays what it was."""
+    ready = prepared("digits", method, ())
+    as_target = dataclasses.replace(ready, task=dataclasses.replace(ready.task, target_train=ready.task.target_normals))
+    shots = fooled(as_target).task.target_train  # the same pictures under other names
+    task = dataclasses.replace(fooled(ready).task, target_normals=shots, target_train=ready.task.source_train)
+    assert equal(outcome(ready), outcome(dataclasses.replace(ready, task=task)))
 
 
 def test_the_scrambling_is_felt_where_labels_are_read():

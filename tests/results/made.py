@@ -23,6 +23,7 @@ def result(
         "changed": fields,
         "oracle": told == "labels",
         "told": told,
+        "shots": 10 if told == "shots" else None,
         **task,
         "anomaly_ratio": protocol["anomaly_ratio"],
         "auroc": auroc,

@@ -36,7 +36,7 @@ def test_a_run_is_told_in_three_lines():
     [
         ({"collapsed": True}, "COLLAPSED", "oracle"),
         ({"told": "labels"}, "oracle: target labels steered this run", "COLLAPSED"),
-        ({"told": "shots"}, "told shots", "oracle"),
+        ({"told": "shots"}, "told shots: 10 labelled target pictures, all normal", "oracle"),
         ({"auroc": None}, "AUROC none: the scores are not finite", "taken for normal"),
         ({"notes": {"contrast": WEAK_CONTRAST - 0.05}}, "WEAK", "COLLAPSED"),
     ],

@@ -71,7 +71,8 @@ def refusal(call, *args, **fields):
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_configures_in_every_preset_and_bears_its_name(method, preset):
     config = configure(**TASK, method=method, preset=preset)
-    assert config.name.split(" ")[0] == config.method == method
+    assert config.name.split(" ")[0] == (method if config.shots is None else f"{method}[shots={config.shots}]")
+    assert config.method == method
     assert config.oracle == ("oracle" in config.name)
     assert config.changed == {}
     assert METHODS[method][1].items() <= config.flat.items()
@@ -261,7 +262,7 @@ def test_a_new_method_and_its_fields_move_no_other_hash(monkeypatch):
     @checked(frozen=True, config=STRICT)
     class NewSettings(Settings):
         trains: ClassVar[bool] = True
-        shots: int = Field(3, ge=1, description="told")
+        guesses: int = Field(3, ge=1, description="made")
 
     class New(FrozenMethod):
         """New."""
@@ -270,9 +271,9 @@ def test_a_new_method_and_its_fields_move_no_other_hash(monkeypatch):
 
     monkeypatch.setitem(METHODS, "new", (New, {}))
     assert {method: hash_of(method) for method in before} == before
-    assert configure(**TASK, method="new", shots=5).name == "new[shots=5]"
-    with pytest.raises(InputError, match="wanted a field that twofold reads, got shots; it belongs to new: leave it out"):
-        configure(**TASK, shots=5)
+    assert configure(**TASK, method="new", guesses=5).name == "new[guesses=5]"
+    with pytest.raises(InputError, match="wanted a field that twofold reads, got guesses; it belongs to new: leave it out"):
+        configure(**TASK, guesses=5)
 
 
 # refusals -----------------------------------------------------------------------------------------------------------

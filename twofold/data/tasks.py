@@ -28,6 +28,7 @@ class Task:
     target_test : held-out pictures of the target.
     target_train_labels, target_test_labels : (n,) 0 normal, 1 anomalous.
     target_test_ids : (n,) ids of the tested pictures.
+    target_normals : normal pictures of the target that may be trained on, in random order: shots are the first of them.
     split_hash : changes with any picture, label or role that can change a score; never with names, places or times of
         files, nor with the order of the test set.
     """
@@ -38,6 +39,7 @@ class Task:
     target_train_labels: np.ndarray
     target_test_labels: np.ndarray
     target_test_ids: np.ndarray
+    target_normals: View
     split_hash: str
 
 
@@ -123,7 +125,7 @@ def _halves(target: Domain, groups: np.ndarray, seed: int) -> np.ndarray:
 def _target_train(
     target: Domain,
     in_train: np.ndarray,
-    is_normal: np.ndarray,
+    pool: np.ndarray,
     chosen: Sequence[str],
     anomaly_ratio: float,
     n_target: int | None,
@@ -131,7 +133,6 @@ def _target_train(
     normal: str,
 ) -> np.ndarray:
     """Rows of the unlabelled target, shuffled: anomalies of the chosen classes stand in for as many normals."""
-    pool = _rng(seed, "normals", normal).permutation(np.flatnonzero(in_train & is_normal))
     n = len(pool) if n_target is None else n_target
     if n_target is not None and not 2 <= n <= len(pool):
         raise InputError(
@@ -223,7 +224,8 @@ def build_task(
     source_rows = _rng(seed, "source", normal).permutation(source_rows)
 
     is_normal = np.isin(target.class_names, normals)
-    train = _target_train(target, in_train, is_normal, chosen, anomaly_ratio, n_target, seed, normal)
+    pool = _rng(seed, "normals", normal).permutation(np.flatnonzero(in_train & is_normal))
+    train = _target_train(target, in_train, pool, chosen, anomaly_ratio, n_target, seed, normal)
     test = np.flatnonzero(tested)
     _check_enough(normal, len(source_rows), is_normal[train], is_normal[test])
 
@@ -242,5 +244,6 @@ def build_task(
         labels[train],
         labels[test],
         target.ids[test],
+        View(target, pool),
         digest,
     )

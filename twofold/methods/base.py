@@ -19,7 +19,7 @@ from twofold.networks.cache import EmbeddingCache
 from twofold.networks.weights import resolve_weights
 from twofold.plots.style import Look
 
-__all__ = ["STRICT", "FrozenMethod", "Method", "Networks", "Role", "Settings", "TrainedMethod"]
+__all__ = ["STRICT", "FrozenMethod", "Method", "Networks", "Role", "Settings", "ShotSettings", "TrainedMethod"]
 
 STRICT = {"strict": True, "extra": "forbid"}
 BATCH = 256  # pictures that go through a network at once
@@ -72,6 +72,17 @@ class Settings:
     def content(self) -> str | None:
         """Digest of what a field names outside of the package, as a part of the hash; None where no field does."""
         return None
+
+
+@checked(frozen=True, config=STRICT)
+class ShotSettings(Settings):
+    """Of a method that is told a few normal target pictures, and sees no other of the target."""
+
+    shots: int = Field(10, ge=1, le=10**6, description="labelled normal pictures of the target; no other is seen")
+
+    @property
+    def told(self) -> Literal["labels", "shots"]:
+        return "shots"
 
 
 class Method(nn.Module):
@@ -195,6 +206,10 @@ class Method(nn.Module):
                 f"fit wants the target's {self.settings.told} (n,) as told, got None; pass what settings.told names"
             )
         return told if self.settings.told else None
+
+    def shots(self, target: View, told: np.ndarray | None) -> View:
+        """The first target pictures that are told to be normal, as many as the settings say; nobody looks at the others."""
+        return target.subset(np.flatnonzero(self.answers(told) == 0)[: self.settings.shots])
 
     def _own(self, view: View) -> Tensor | None:
         if not len(self.seen_):

@@ -31,7 +31,7 @@ DECISIVE = {"above", "below", "holds", "reversed", "undecided"}  # what an inter
 
 TOLD = {
     "labels": "oracle: target labels steered this run",
-    "shots": "told shots: a few labelled target pictures steered this run",
+    "shots": "told shots: {shots} labelled target pictures, all normal, steered this run",
 }
 
 
@@ -57,7 +57,7 @@ def run_summary(result: dict[str, Any]) -> str:
     if result["collapsed"]:
         lines.append("  COLLAPSED: the features have shrunk to a point, the AUROC means nothing")
     if result["told"]:
-        lines.append(f"  {TOLD[result['told']]}")
+        lines.append("  " + TOLD[result["told"]].format(shots=result["shots"]))
     return "\n".join(lines)
 
 

@@ -77,6 +77,8 @@ def _row(result: dict[str, Any], fields: Sequence[str]) -> dict[str, Any]:
     row |= {key: result["dominant"][key] for key in SELECTION} | {key: flat.get(key) for key in [*PROTOCOL, *fields]}
     row |= {"train_seconds": result["seconds"]["train"], "total_seconds": result["seconds"]["total"]}
     row |= vars(look_of(result["base"]))
+    if result["shots"] is not None:
+        row["words"] += f", {result['shots']} shots"
     if result["versions"]["recipe"] != RECIPE_VERSION:
         row["method"] += " (stale)"
     return row

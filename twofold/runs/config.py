@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from twofold.data import DATASETS
 from twofold.errors import InputError
 from twofold.methods import METHODS
-from twofold.methods.base import STRICT, Networks, Settings
+from twofold.methods.base import STRICT, Networks, Settings, ShotSettings
 from twofold.methods.training import Recipe
 from twofold.runs.presets import PRESETS, preset_values
 
@@ -84,14 +84,20 @@ class RunConfig:
         return self.told == "labels"
 
     @property
+    def shots(self) -> int | None:
+        """How many labelled normal pictures of the target this run is told; None where it is told none."""
+        return self.settings.shots if isinstance(self.settings, ShotSettings) else None
+
+    @property
     def trains(self) -> bool:
         """Whether a network is trained at all."""
         return self.settings.trains
 
     @property
     def name(self) -> str:
-        """The method and what was overridden, such as ``twofold[selection=gmm]``; oracles say so."""
-        name = f"{self.method}[{words(self.changed)}]" if self.changed else self.method
+        """The method and what was overridden, such as ``twofold[selection=gmm]``; oracles say so, and shots how many."""
+        said = self.changed if self.shots is None else {"shots": self.shots} | self.changed
+        name = f"{self.method}[{words(said)}]" if said else self.method
         return f"{name} (oracle)" if self.oracle and "oracle" not in name else name
 
 

@@ -63,7 +63,7 @@ PRESETS: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {
             "lambda_alignment": 1.0,
             "whiten_dims": 0,
         },
-        {"visda2017": {"n_clusters": 10}, "pacs": {"n_clusters": 5}},
+        {"visda2017": {"n_clusters": 10, "shots": 100}, "pacs": {"n_clusters": 5}},
     ),
 }
 

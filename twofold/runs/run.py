@@ -19,7 +19,7 @@ from torch import Tensor
 from twofold.compute import keep_memory, pick_device, single_thread
 from twofold.data import load_pair
 from twofold.data.background import check_background
-from twofold.data.domains import Domain
+from twofold.data.domains import Domain, View
 from twofold.data.reading import READING_VERSION
 from twofold.data.tasks import Task, build_task
 from twofold.errors import InputError
@@ -114,10 +114,23 @@ def prepare(config: RunConfig, root: str | None = None, device: str = "auto") ->
     check_background(getattr(config.settings, "background", "none"), split.dataset, (split.source, split.target))
     fields = {**config.flat, "recipe": RECIPE_VERSION, "reading": READING_VERSION, "split": task.split_hash}
     fields["device"], fields["content"] = where.type, config.settings.content()
+    if config.shots is not None:
+        fields["told"] = _shots(config, task).contents.tolist()
     for role in ("backbone", "encoder"):  # the bytes count, not where they lie
         fields[f"{role}_weights"] = weights[role].key if role in weights else None
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
     return Prepared(config, task, weights, where, digest)
+
+
+def _shots(config: RunConfig, task: Task) -> View:
+    """The target pictures that a run is told to be normal."""
+    most = len(task.target_normals) // 2
+    if config.shots > most:
+        raise InputError(
+            f"wanted shots from 1 to {most}, half of the {len(task.target_normals)} normals of {config.task.normal!r} that are "
+            f"not tested, got {config.shots}; lower it"
+        )
+    return task.target_normals.subset(np.arange(config.shots))
 
 
 def build(config: RunConfig, device: torch.device, cache: EmbeddingCache | None = None, progress: bool = False) -> Method:
@@ -141,7 +154,7 @@ def _empty(config: RunConfig) -> dict[str, Any]:
         "changed": config.changed,
         "oracle": config.oracle,
         "told": config.told,
-        "shots": None,
+        "shots": config.shots,
         **{key: task[key] for key in OF_TASK},
         "auroc": None,
         "average_precision": None,
@@ -172,10 +185,12 @@ def _fit(prepared: Prepared, method: Method, log: Callable[[str], None]) -> tupl
     start = time.perf_counter()
     before = method.embed(task.target_test)
     encoded = time.perf_counter()
-    told = task.target_train_labels if config.told == "labels" else None
-    method.fit(task.source_train, task.target_train, told)
+    target, told = task.target_train, task.target_train_labels if config.told == "labels" else None
+    if config.told == "shots":
+        target, told = _shots(config, task), np.zeros(config.shots, int)
+    method.fit(task.source_train, target, told)
     fitted = time.perf_counter()
-    sizes = f"{len(task.source_train)} source, {len(task.target_train)} target, {len(task.target_test)} test pictures"
+    sizes = f"{len(task.source_train)} source, {len(target)} target, {len(task.target_test)} test pictures"
     log(f"fitted on {sizes} ({fitted - start:.1f} s)")
     features = method.embed(task.target_test) if config.trains else before
     scores = method.anomaly_score(task.target_test, features)

@@ -63,6 +63,23 @@ def test_stem_and_tail_compose_to_the_whole_network(tmp_path, name, stages):
             torch.testing.assert_close(backbone(backbone.stem(images)), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(("name", "stages"), [(LITE0, [0, 7, 8]), ("resnet18", [0, 4, 5])])
+def test_the_last_map_averages_to_the_features_of_pictures_and_of_stem_features(name, stages):
+    for frozen_stages in stages:
+        backbone, images = load_backbone(name, resolve_weights(name, "random"), 64, frozen_stages), pictures()
+        with torch.no_grad():
+            found = backbone.map(images)
+            assert found.shape[2:] == (2, 2)
+            torch.testing.assert_close(found.mean(dim=(2, 3)), backbone(images), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(backbone.map(backbone.stemmed(images)), found)
+
+
+def test_a_network_of_unknown_stages_has_no_last_map():
+    name = "convnext_atto"
+    with pytest.raises(InputError, match="wanted a backbone whose last map can be read, got convnext_atto; take"):
+        load_backbone(name, resolve_weights(name, "random"), 64).map(pictures())
+
+
 def test_a_frozen_stem_gets_no_gradient_and_the_tail_gets_all():
     backbone = load_backbone(LITE0, resolve_weights(LITE0, "random"), 64, frozen_stages=3)
     backbone(pictures()).square().sum().backward()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twofold.methods.base import Method
+from twofold.methods.few_shot import FewShot
 from twofold.methods.frozen import Neighbors, SourceMean
 from twofold.methods.panda import Panda
 from twofold.methods.pooled_gaussian import PooledGaussian
@@ -24,6 +25,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "density": (TwoFold, {"selection": "knn", "negatives": "sparse_tail"}),
     "oracle": (TwoFold, {"selection": "oracle"}),
     "in_domain": (TwoFold, {"alignment": "none", "one_class_on": "target_normals"}),
+    "few_shot": (FewShot, {}),
     "panda": (Panda, {}),
     "target_gaussian": (PooledGaussian, {"source_weight": 0.0}),
     "pooled_gaussian": (PooledGaussian, {}),

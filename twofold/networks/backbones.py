@@ -77,10 +77,32 @@ class Backbone(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Features (n, d) of stem features (float) or of pictures (uint8)."""
-        if inputs.dtype == torch.uint8:
-            with torch.no_grad():
-                inputs = self.stem_network(self.stem.prepare(inputs, self.device))
-        return self.tail(inputs)
+        return self.tail(self.stemmed(inputs))
+
+    def stemmed(self, inputs: Tensor) -> Tensor:
+        """Stem features of pictures (uint8); stem features (float) stay as they are."""
+        if inputs.dtype != torch.uint8:
+            return inputs
+        with torch.no_grad():
+            return self.stem_network(self.stem.prepare(inputs, self.device))
+
+    def map(self, inputs: Tensor) -> Tensor:
+        """Last map (n, c, h, w) before pooling, of what ``forward`` takes.
+
+        Raises
+        ------
+        InputError : a family of networks whose stages are not known.
+        """
+        *stages, last = self.tail
+        z = self.stemmed(inputs)
+        for stage in [*stages, *(last[:-1] if isinstance(last, nn.Sequential) else [])]:
+            z = stage(z)
+        if z.ndim != 4 or not len(self.tail) + len(self.stem_network) > 1:
+            raise InputError(
+                f"wanted a backbone whose last map can be read, got {self.stem.key.split(':')[0]}; take an "
+                "EfficientNet or a ResNet of timm"
+            )
+        return z
 
 
 def _stages(model: nn.Module) -> list[nn.Module]:

@@ -1,0 +1,63 @@
+"""Random views of pictures: what a learner is asked to take for the same thing, and what for another."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+__all__ = ["patched", "same_thing"]
+
+
+def same_thing(size_px: int, least_area: float = 0.2) -> v2.Compose:
+    """A view that shows the same thing: crop, flip, colour, grey, blur.
+
+    Parameters
+    ----------
+    size_px : side of the view.
+    least_area : smallest share of the picture that is cut out.
+
+    Returns
+    -------
+    A map from uint8 (3, h, w) to uint8 (3, size_px, size_px), which draws from torch's random numbers.
+
+    Source
+    ------
+    MoCo v2 (Chen et al. 2020). Deviations: the blur's kernel is a tenth of the side.
+
+    >>> tuple(same_thing(16)(torch.zeros(3, 32, 32, dtype=torch.uint8)).shape)
+    (3, 16, 16)
+    """
+    blur = v2.RandomApply([v2.GaussianBlur(kernel_size=max(3, size_px // 20 * 2 + 1), sigma=(0.1, 2.0))], p=0.5)
+    jitter = v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8)
+    crop = v2.RandomResizedCrop(size_px, scale=(least_area, 1.0), antialias=True)
+    return v2.Compose([crop, v2.RandomHorizontalFlip(), jitter, v2.RandomGrayscale(p=0.2), blur])
+
+
+def patched(picture: Tensor, smallest: float = 16 / 224, largest: float = 72 / 224) -> Tensor:
+    """A view of the same textures and of no thing: a grid of square patches cut out of the picture at random.
+
+    Parameters
+    ----------
+    picture : (c, s, s)
+    smallest, largest : side of a patch as a share of the picture's, drawn evenly in whole pixels.
+
+    Returns
+    -------
+    (c, s, s), patches of one side, the last row and column cut where they reach over the edge.
+
+    Source
+    ------
+    Ge et al. 2021, patch-based negatives: 16 to 72 of 224 pixels. Deviations: none but that sides follow the picture's.
+
+    >>> patched(torch.full((3, 32, 32), 7)).unique().tolist()
+    [7]
+    """
+    size = picture.shape[-1]
+    least, most = (max(1, min(size, round(share * size))) for share in (smallest, largest))
+    side = int(torch.randint(least, most + 1, ()))
+    across = -(-size // side)
+    row, column = torch.randint(size - side + 1, (2, across**2))
+    cut = picture.unfold(1, side, 1).unfold(2, side, 1)[:, row, column]  # (c, across * across, side, side)
+    grid = cut.unflatten(1, (across, across)).transpose(2, 3)  # (c, across, side, across, side)
+    return grid.flatten(3, 4).flatten(1, 2)[:, :size, :size]

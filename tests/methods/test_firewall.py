@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from toy_task import LARGER
 
 import twofold
 from twofold.data.domains import View
@@ -43,13 +44,14 @@ RUNS += [
         ("pooled_gaussian", {"selection": "all"}),
         ("pooled_gaussian", {"selection": "oracle"}),
         ("target_gaussian", {"selection": "oracle", "transductive": True}),
+        ("msra", {"stopping": "oracle"}),
     ]
 ]
 
 
 def cheap(dataset, method, **fields):
     """A small run; what it does not read is left out."""
-    given = {**CHEAP, **fields}
+    given = {**CHEAP, **LARGER.get(method, {}), **fields}
     while True:
         try:
             return configure(dataset, *PAIRS[dataset], method, anomaly_ratio=0.3, **given)

@@ -12,6 +12,7 @@ from twofold.runs.config import UnreadError, configure
 from twofold.runs.run import build
 
 CHEAP = {"steps": 6, "batch_size": 8, "backbone_size_px": 32, "encoder_size_px": 32}  # given where they are read
+LARGER = {"msra": {"backbone_size_px": 128}}  # methods that refuse a map of one pixel
 
 
 def pictures(n, light, striped, rng):
@@ -56,7 +57,7 @@ class Toy:
     @staticmethod
     def config(name, **fields):
         """The configuration of a method, small; what it does not read is left out."""
-        given = {**CHEAP, **fields}
+        given = {**CHEAP, **LARGER.get(name, {}), **fields}
         while True:
             try:
                 return configure("folder", "day", "night", "disc", name, **given)

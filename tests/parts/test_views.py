@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from twofold.parts.views import patched, same_thing
+from twofold.parts.views import patched, restyled, same_thing
 
 
 def squares(size=32):
@@ -66,3 +66,34 @@ def test_a_view_shows_no_less_than_the_least_area():
     torch.manual_seed(0)
     cut = same_thing(32, least_area=1.0).transforms[0]
     assert all(torch.equal(cut(squares()), squares()) for _ in range(5))
+
+
+def test_another_style_leaves_every_shape_where_it_is():
+    """A picture of three flat fields: fields stay flat but for sharpening at their edges, and most views have other colours."""
+    picture = torch.full((3, 30, 30), 60, dtype=torch.uint8)
+    picture[0, :, 10:20], picture[1, :, 20:] = 200, 150
+    torch.manual_seed(0)
+    views = [restyled(picture) for _ in range(20)]
+    for view in views:
+        assert view.shape == picture.shape
+        for field in (view[:, :, 2:8], view[:, :, 12:18], view[:, :, 22:28]):
+            assert all(len(channel.unique()) == 1 for channel in field)
+    assert sum(not torch.equal(view, picture) for view in views) > 15
+    assert not torch.equal(views[0], views[1])
+
+
+def test_styles_are_mixed_as_the_formula_says(monkeypatch):
+    """With every change an inversion, a chain gives the picture or its inverse: what is mixed lies between the two."""
+    monkeypatch.setattr("twofold.parts.views._operation", lambda x: 255 - x)
+    torch.manual_seed(1)
+    weights = -torch.rand(3).clamp_min(1e-12).log()
+    lengths = [int(torch.randint(1, 4, ())) for _ in range(3)]
+    share = float(torch.rand(()))
+    weights = (weights / weights.sum()).tolist()
+    expected = [
+        (1 - share) * x + share * sum(w * (255 - x if n % 2 else x) for w, n in zip(weights, lengths, strict=True))
+        for x in (10, 250)
+    ]
+    torch.manual_seed(1)
+    found = restyled(torch.tensor([[[10, 250]]] * 3, dtype=torch.uint8))
+    assert found[0, 0].tolist() == [round(x) for x in expected]

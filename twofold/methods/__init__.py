@@ -7,6 +7,7 @@ from typing import Any
 from twofold.methods.base import Method
 from twofold.methods.few_shot import FewShot
 from twofold.methods.frozen import Neighbors, SourceMean
+from twofold.methods.gnl import GNL
 from twofold.methods.msra import MsRA
 from twofold.methods.panda import Panda
 from twofold.methods.pooled_gaussian import PooledGaussian
@@ -28,6 +29,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "in_domain": (TwoFold, {"alignment": "none", "one_class_on": "target_normals"}),
     "few_shot": (FewShot, {}),
     "msra": (MsRA, {}),
+    "gnl": (GNL, {}),
     "panda": (Panda, {}),
     "target_gaussian": (PooledGaussian, {"source_weight": 0.0}),
     "pooled_gaussian": (PooledGaussian, {}),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as styles
 
-__all__ = ["patched", "same_thing"]
+__all__ = ["patched", "restyled", "same_thing"]
+
+SEVERITY, DEEPEST, CHAINS = 3, 3, 3  # of ten levels; operations a chain; chains that are mixed
 
 
 def same_thing(size_px: int, least_area: float = 0.2) -> v2.Compose:
@@ -61,3 +64,51 @@ def patched(picture: Tensor, smallest: float = 16 / 224, largest: float = 72 / 2
     cut = picture.unfold(1, side, 1).unfold(2, side, 1)[:, row, column]  # (c, across * across, side, side)
     grid = cut.unflatten(1, (across, across)).transpose(2, 3)  # (c, across, side, across, side)
     return grid.flatten(3, 4).flatten(1, 2)[:, :size, :size]
+
+
+def _operation(picture: Tensor) -> Tensor:
+    """The picture after one of eight changes of colour, of a strength that is drawn."""
+    level = 0.1 + (SEVERITY - 0.1) * float(torch.rand(()))
+    share, factor = level / 10, 1.8 * level / 10 + 0.1
+    operations = (
+        styles.autocontrast,
+        styles.equalize,
+        lambda x: styles.posterize(x, 4 - int(4 * share)),
+        lambda x: styles.solarize(x, 256 - int(256 * share)),
+        lambda x: styles.adjust_saturation(x, factor),
+        lambda x: styles.adjust_contrast(x, factor),
+        lambda x: styles.adjust_brightness(x, factor),
+        lambda x: styles.adjust_sharpness(x, factor),
+    )
+    return operations[int(torch.randint(len(operations), ()))](picture)
+
+
+def restyled(picture: Tensor) -> Tensor:
+    r"""A view of the same shapes in other colours: chains of changes mixed with each other and with the picture.
+
+    .. math:: x' = (1 - m) \, x + m \sum_{k=1}^{3} w_k \, c_k(x), \qquad m \sim U(0, 1), \quad w \sim Dirichlet(1, 1, 1)
+
+    Parameters
+    ----------
+    picture : uint8 (3, h, w)
+
+    Returns
+    -------
+    uint8 (3, h, w)
+
+    Source
+    ------
+    AugMix (Hendrycks et al. 2020) without turns, shears and shifts, as GNL takes it. Deviations: none.
+
+    >>> restyled(torch.zeros(3, 8, 8, dtype=torch.uint8)).shape
+    torch.Size([3, 8, 8])
+    """
+    weights = -torch.rand(CHAINS).clamp_min(1e-12).log()
+    mixed = torch.zeros(picture.shape)
+    for weight in weights / weights.sum():
+        view = picture
+        for _ in range(int(torch.randint(1, DEEPEST + 1, ()))):
+            view = _operation(view)
+        mixed += weight * view
+    share = float(torch.rand(()))
+    return ((1 - share) * picture + share * mixed).round().clamp(0, 255).to(torch.uint8)

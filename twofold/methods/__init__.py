@@ -22,6 +22,8 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "target_only": (Neighbors, {}),
     "source_only": (TwoFold, {"alignment": "none"}),
     "align_all": (TwoFold, {"selection": "all", "negatives": "in_batch"}),
+    "dann_all": (TwoFold, {"selection": "all", "alignment": "grl"}),
+    "mmd_all": (TwoFold, {"selection": "all", "alignment": "mmd", "learning_rate": 0.001}),
     "cluster_backbone": (TwoFold, {"selection_space": "backbone"}),
     "twofold": (TwoFold, {}),
     "density": (TwoFold, {"selection": "knn", "negatives": "sparse_tail"}),

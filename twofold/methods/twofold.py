@@ -161,6 +161,8 @@ class TwoFold(TrainedMethod):
     looks = {  # noqa: RUF012
         "source_only": Look("source only", COLORS["source"], "o"),
         "align_all": Look("align everything", COLORS["anomalous"], "X"),
+        "dann_all": Look("align everything by an adversary (DANN)", "#882255", "$A$"),
+        "mmd_all": Look("align everything by MMD", "#CC6677", "$M$"),
         "cluster_backbone": Look("align the backbone's dominant cluster", "#8C6D31", "v"),
         "twofold": Look("align the dominant cluster (paper)", COLORS["normal"], "^"),
         "density": Look("align the dense part (ours)", "#CC79A7", "D"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from twofold.parts.one_class import center_distance, dsvdd_loss, msc_loss
+from twofold.parts.one_class import angular_loss, center_distance, dsvdd_loss, msc_loss
 
 
 def batch(n, d=5, seed=0):
@@ -114,3 +114,13 @@ def test_the_gradient_of_msc_is_finite_where_a_feature_is_the_centre():
     view = torch.eye(2, dtype=torch.float64, requires_grad=True)
     msc_loss(view, view.detach(), torch.tensor([1.0, 0.0], dtype=torch.float64), 0.25).backward()
     assert view.grad.isfinite().all()
+
+
+def test_the_angular_term_is_a_squared_chord_whatever_the_lengths():
+    rng = np.random.default_rng(0)
+    z, center = rng.normal(size=(6, 4)), rng.normal(size=4)
+    angles = [math.acos(z[i] @ center / math.sqrt((z[i] @ z[i]) * (center @ center))) for i in range(6)]
+    expected = sum((2 * math.sin(angle / 2)) ** 2 for angle in angles) / 6
+    for length in (1.0, 7.0):
+        assert angular_loss(length * torch.tensor(z), torch.tensor(center) / length).item() == pytest.approx(expected)
+    assert angular_loss(torch.tensor(center)[None], torch.tensor(center)).item() == pytest.approx(0)

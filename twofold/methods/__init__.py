@@ -31,6 +31,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "in_domain": (TwoFold, {"alignment": "none", "one_class_on": "target_normals"}),
     "few_shot": (FewShot, {}),
     "msra": (MsRA, {}),
+    "msc": (TwoFold, {"one_class": "msc", "alignment": "none", "lambda_angular": 1.0, "learning_rate": 0.001}),
     "gnl": (GNL, {}),
     "panda": (Panda, {}),
     "target_gaussian": (PooledGaussian, {"source_weight": 0.0}),

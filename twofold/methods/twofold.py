@@ -27,7 +27,7 @@ from twofold.parts.alignment import (
 )
 from twofold.parts.augmentation import Views, baseline_views, enlarged_px, msc_views, plain_views
 from twofold.parts.neighbors import knn_distance
-from twofold.parts.one_class import center_distance, dsvdd_loss, msc_loss
+from twofold.parts.one_class import angular_msc_loss, center_distance, dsvdd_loss
 from twofold.parts.selection import Selection, select
 from twofold.plots.style import COLORS, Look
 
@@ -72,6 +72,7 @@ class TwoFoldSettings(Settings):
     sparse_share: float = Field(0.1, gt=0, le=1, description="of the sparse_tail negatives")
     density_neighbors: int = Field(7, ge=1, le=10**6, description="of the kNN density")
     msc_temperature: float = Field(0.25, gt=0, le=1e3, description="of msc")
+    lambda_angular: float = Field(0.0, ge=0, le=1e9, description="weight of msc's angular term, a view; 0 leaves it out")
     source_neighbors: int = Field(2, ge=1, le=10**6, description="of msc's score")
     radius_quantile: float = Field(1.0, ge=0, le=1, description="share of the source's pictures inside the hypersphere")
 
@@ -116,22 +117,18 @@ class TwoFoldSettings(Settings):
 
     def unread(self) -> frozenset[str]:
         read = {
-            "selection": self.aligns,
-            "negatives": self.aligns,
             "selection_space": self.clusters or self.looks_at_density,
             "negative_bank": self.repels and self.negatives != "in_batch",
             "temperature": self.repels,
-            "lambda_alignment": self.aligns,
+            **dict.fromkeys(("selection", "negatives", "lambda_alignment"), self.aligns),
             "n_clusters": self.clusters and self.selection != "meanshift",
             "whiten_dims": self.clusters,
             "reclusterings": self.aligns and self.selection_space == "backbone",
             "dense_share": self.aligns and self.selection == "knn",
             "sparse_share": self.drops_tail,
             "density_neighbors": self.looks_at_density,
-            "augmentation": self.one_class == "dsvdd",
-            "center": self.one_class == "dsvdd",
-            "msc_temperature": self.one_class == "msc",
-            "source_neighbors": self.one_class == "msc",
+            **dict.fromkeys(("augmentation", "center"), self.one_class == "dsvdd"),
+            **dict.fromkeys(("msc_temperature", "lambda_angular", "source_neighbors"), self.one_class == "msc"),
         }
         return Settings.unread(self) | {name for name, is_read in read.items() if not is_read}
 
@@ -163,6 +160,7 @@ class TwoFold(TrainedMethod):
         "align_all": Look("align everything", COLORS["anomalous"], "X"),
         "dann_all": Look("align everything by an adversary (DANN)", "#882255", "$A$"),
         "mmd_all": Look("align everything by MMD", "#CC6677", "$M$"),
+        "msc": Look("MSC (source, two views)", "#332288", "8"),
         "cluster_backbone": Look("align the backbone's dominant cluster", "#8C6D31", "v"),
         "twofold": Look("align the dominant cluster (paper)", COLORS["normal"], "^"),
         "density": Look("align the dense part (ours)", "#CC79A7", "D"),
@@ -253,7 +251,8 @@ class TwoFold(TrainedMethod):
 
     def _one_class(self, z_source: Tensor) -> Tensor:
         if self.settings.one_class == "msc":
-            return msc_loss(z_source[0::2], z_source[1::2], self.center, self.settings.msc_temperature)
+            weights = self.settings.msc_temperature, self.settings.lambda_angular
+            return angular_msc_loss(z_source[0::2], z_source[1::2], self.center, *weights)
         return dsvdd_loss(z_source, z_source.detach().mean(dim=0) if self.settings.center == "batch" else self.center)
 
     def _align(self, z_source: Tensor, z_target: Tensor, batch: Batch) -> Tensor:

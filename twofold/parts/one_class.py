@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["center_distance", "dsvdd_loss", "msc_loss"]
+__all__ = ["angular_loss", "angular_msc_loss", "center_distance", "dsvdd_loss", "msc_loss"]
 
 
 def center_distance(z: Tensor, center: Tensor) -> Tensor:
@@ -62,6 +62,31 @@ def dsvdd_loss(z_source: Tensor, center: Tensor) -> Tensor:
     return center_distance(z_source, center).mean()
 
 
+def angular_loss(z: Tensor, center: Tensor) -> Tensor:
+    r"""Mean squared distance of features to a centre, both on the unit sphere: what holds the angles together beside MSC.
+
+    .. math:: L = \frac{1}{n} \sum_i \left\lVert \frac{z_i}{\lVert z_i \rVert} - \frac{c}{\lVert c \rVert} \right\rVert^2
+        = 2 - \frac{2}{n} \sum_i \cos(z_i, c)
+
+    Parameters
+    ----------
+    z : (n, d)
+    center : (d,) mean of the L2-normalised source features before training.
+
+    Returns
+    -------
+    () scalar in [0, 4].
+
+    Source
+    ------
+    Reiss & Hoshen 2023, the angular centre loss, as its public code has it. Deviations: none.
+
+    >>> angular_loss(torch.tensor([[0.0, 5.0], [3.0, 0.0]]), torch.tensor([0.5, 0.0]))
+    tensor(1.)
+    """
+    return center_distance(functional.normalize(z, dim=1), functional.normalize(center, dim=0)).mean()
+
+
 def msc_loss(z_view1: Tensor, z_view2: Tensor, center: Tensor, temperature: float) -> Tensor:
     r"""Mean-shifted contrastive loss: NT-Xent of two views around the centre of the normals.
 
@@ -83,7 +108,7 @@ def msc_loss(z_view1: Tensor, z_view2: Tensor, center: Tensor, temperature: floa
 
     Source
     ------
-    Reiss & Hoshen 2023. Deviations: no angular term.
+    Reiss & Hoshen 2023. Deviations: none; the angular term is ``angular_loss``.
 
     >>> views = torch.eye(2)
     >>> round(msc_loss(views, views, torch.zeros(2), temperature=1.0).item(), 4)  # log(1 + 2 / e)
@@ -95,3 +120,32 @@ def msc_loss(z_view1: Tensor, z_view2: Tensor, center: Tensor, temperature: floa
     logits = logits.masked_fill(torch.eye(len(logits), dtype=torch.bool, device=logits.device), -torch.inf)
     twins = torch.arange(len(logits), device=logits.device).roll(len(z_view1))
     return functional.cross_entropy(logits, twins)
+
+
+def angular_msc_loss(z_view1: Tensor, z_view2: Tensor, center: Tensor, temperature: float, weight: float) -> Tensor:
+    r"""The mean-shifted contrastive loss with the angular term of each view; with it the centre is put on the sphere.
+
+    .. math:: L = L_{msc} + \lambda \left( L_{angular}(z^{(1)}) + L_{angular}(z^{(2)}) \right)
+
+    Parameters
+    ----------
+    z_view1, z_view2, center, temperature : as in ``msc_loss``.
+    weight : lambda >= 0; 0 is ``msc_loss``.
+
+    Returns
+    -------
+    () scalar >= 0.
+
+    Source
+    ------
+    Reiss & Hoshen 2023; weight 1 in the public code. Deviations: none.
+
+    >>> views, center = torch.eye(2), torch.zeros(2)
+    >>> angular_msc_loss(views, views, center, 1.0, 0.0) == msc_loss(views, views, center, 1.0)
+    tensor(True)
+    """
+    if weight == 0:
+        return msc_loss(z_view1, z_view2, center, temperature)
+    center = functional.normalize(center, dim=0)
+    angular = angular_loss(z_view1, center) + angular_loss(z_view2, center)
+    return msc_loss(z_view1, z_view2, center, temperature) + weight * angular

@@ -7,7 +7,7 @@ from in_domain import in_domain_auroc
 
 from twofold.errors import InputError
 from twofold.methods.training import Batch
-from twofold.parts.views import patched, same_thing
+from twofold.parts.augmentation import contrasted_view, patched
 from twofold.results.sentences import run_summary
 from twofold.results.statistics import as_frame
 from twofold.runs.config import configure
@@ -24,7 +24,7 @@ def unit(z):
 def test_a_step_s_terms_are_the_formulas_of_its_batch(toy):
     """Naive loops over every pair, with the same views drawn again from the same seed."""
     method = toy.fit(toy.build("few_shot", steps=1, temperature=0.5))
-    rows, view = np.arange(5), same_thing(32, 0.7)
+    rows, view = np.arange(5), contrasted_view(32, 0.7)
     x = method.inputs(toy.source).batch(rows), toy.target.images(rows, 32)
     torch.manual_seed(4)
     with torch.no_grad():

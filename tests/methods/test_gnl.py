@@ -10,7 +10,7 @@ from in_domain import in_domain_auroc
 from twofold.errors import InputError
 from twofold.methods.gnl import cosine_gap, match_distribution, smoothed
 from twofold.methods.training import Batch
-from twofold.parts.views import restyled
+from twofold.parts.augmentation import restyled
 
 
 def test_the_gap_is_one_minus_the_cosine_of_whole_pictures():

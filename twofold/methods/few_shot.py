@@ -17,8 +17,8 @@ from twofold.data.domains import View
 from twofold.methods.base import STRICT, Role, ShotSettings, TrainedMethod
 from twofold.methods.training import Batch, Inputs, autocast, seeded, train, unfreeze
 from twofold.parts.alignment import contrastive_loss
+from twofold.parts.augmentation import contrasted_view, patched
 from twofold.parts.one_class import center_distance, dsvdd_loss
-from twofold.parts.views import patched, same_thing
 from twofold.plots.style import Look
 
 __all__ = ["FewShot"]
@@ -79,7 +79,7 @@ class FewShot(TrainedMethod):
         tail = unfreeze(self.backbone.tail, self.recipe)
         with seeded(self.seed, self.device):
             self.register_buffer("center", self.look(x_source, self.features).mean(dim=0).to(self.device))
-            step = partial(self._step, same_thing(self.size_px, self.settings.least_area))
+            step = partial(self._step, contrasted_view(self.size_px, self.settings.least_area))
             self.losses_ = train(step, {"tail": tail}, x_source, x_shots, self.recipe, seed=self.seed, progress=self.progress)
         return self
 

@@ -19,7 +19,7 @@ from twofold.methods.base import STRICT, Method, Role, Settings
 from twofold.methods.training import Batch, Inputs, seeded, train, unfreeze
 from twofold.networks.backbones import load_backbone
 from twofold.networks.weights import resolve_weights
-from twofold.parts.views import restyled
+from twofold.parts.augmentation import restyled
 from twofold.plots.style import Look
 
 __all__ = ["GNL", "cosine_gap", "match_distribution", "smoothed"]

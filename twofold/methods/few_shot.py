@@ -62,7 +62,7 @@ class FewShot(TrainedMethod):
     ------
     Mejri et al., arXiv 2502.21022, section 6 ("Ours, few-shot"), on its Eq. 5, 8 and 9: 10 shots, 100 on VisDA; views and
     patches as in Ge et al. 2021, patches of the sizes of its public code, weights of the losses as in ``twofold``. The
-    supplement that describes the variant was not at hand. Deviations, all ours: patches alone, no synthesised textures; one
+    supplement that describes the variant was not at hand. Deviations: patches alone, no synthesised textures; one
     pseudo-anomaly a view, of weight 1 in the denominator (Ge et al. weigh theirs by 2); a view shows at least 0.7 of a picture
     (theirs 0.2) and the temperature is 0.2, chosen on digits type->optdigits; the source is not augmented; statistics, scale
     and shift of BatchNorm stay frozen unless ``train_batch_norm``.

@@ -11,6 +11,7 @@ from twofold.methods.gnl import GNL
 from twofold.methods.msra import MsRA
 from twofold.methods.panda import Panda
 from twofold.methods.pooled_gaussian import PooledGaussian
+from twofold.methods.stylist import Stylist
 from twofold.methods.twofold import TwoFold
 
 __all__ = ["METHODS"]
@@ -34,6 +35,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "msc": (TwoFold, {"one_class": "msc", "alignment": "none", "lambda_angular": 1.0, "learning_rate": 0.001}),
     "gnl": (GNL, {}),
     "panda": (Panda, {}),
+    "stylist": (Stylist, {}),
     "target_gaussian": (PooledGaussian, {"source_weight": 0.0}),
     "pooled_gaussian": (PooledGaussian, {}),
 }

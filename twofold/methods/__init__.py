@@ -10,6 +10,7 @@ from twofold.methods.frozen import Neighbors, SourceMean
 from twofold.methods.gnl import GNL
 from twofold.methods.msra import MsRA
 from twofold.methods.panda import Panda
+from twofold.methods.partial_ot import PartialOT
 from twofold.methods.pooled_gaussian import PooledGaussian
 from twofold.methods.stylist import Stylist
 from twofold.methods.twofold import TwoFold
@@ -36,6 +37,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "gnl": (GNL, {}),
     "panda": (Panda, {}),
     "stylist": (Stylist, {}),
+    "partial_ot": (PartialOT, {}),
     "target_gaussian": (PooledGaussian, {"source_weight": 0.0}),
     "pooled_gaussian": (PooledGaussian, {}),
 }

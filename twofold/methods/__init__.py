@@ -12,6 +12,7 @@ from twofold.methods.msra import MsRA
 from twofold.methods.panda import Panda
 from twofold.methods.partial_ot import PartialOT
 from twofold.methods.pooled_gaussian import PooledGaussian
+from twofold.methods.pyod import DETECTORS, Pyod
 from twofold.methods.stylist import Stylist
 from twofold.methods.twofold import TwoFold
 
@@ -38,6 +39,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "panda": (Panda, {}),
     "stylist": (Stylist, {}),
     "partial_ot": (PartialOT, {}),
+    **{f"pyod:{name}": (Pyod, {"detector": name}) for name in DETECTORS},
     "target_gaussian": (PooledGaussian, {"source_weight": 0.0}),
     "pooled_gaussian": (PooledGaussian, {}),
 }

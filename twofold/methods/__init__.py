@@ -9,6 +9,7 @@ from twofold.methods.few_shot import FewShot
 from twofold.methods.frozen import Neighbors, SourceMean
 from twofold.methods.gnl import GNL
 from twofold.methods.msra import MsRA
+from twofold.methods.irad import Irad
 from twofold.methods.panda import Panda
 from twofold.methods.partial_ot import PartialOT
 from twofold.methods.pooled_gaussian import PooledGaussian
@@ -37,6 +38,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "msc": (TwoFold, {"one_class": "msc", "alignment": "none", "lambda_angular": 1.0, "learning_rate": 0.001}),
     "gnl": (GNL, {}),
     "panda": (Panda, {}),
+    "irad": (Irad, {}),
     "stylist": (Stylist, {}),
     "partial_ot": (PartialOT, {}),
     **{f"pyod:{name}": (Pyod, {"detector": name}) for name in DETECTORS},

@@ -9,6 +9,7 @@ from twofold.methods.few_shot import FewShot
 from twofold.methods.frozen import Neighbors, SourceMean
 from twofold.methods.gnl import GNL
 from twofold.methods.msra import MsRA
+from twofold.methods.ildr import Ildr
 from twofold.methods.irad import Irad
 from twofold.methods.panda import Panda
 from twofold.methods.partial_ot import PartialOT
@@ -39,6 +40,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "gnl": (GNL, {}),
     "panda": (Panda, {}),
     "irad": (Irad, {}),
+    "ildr": (Ildr, {}),
     "stylist": (Stylist, {}),
     "partial_ot": (PartialOT, {}),
     **{f"pyod:{name}": (Pyod, {"detector": name}) for name in DETECTORS},

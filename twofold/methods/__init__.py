@@ -16,6 +16,7 @@ from twofold.methods.partial_ot import PartialOT
 from twofold.methods.pooled_gaussian import PooledGaussian
 from twofold.methods.pyod import DETECTORS, Pyod
 from twofold.methods.stylist import Stylist
+from twofold.methods.tsa import Tsa
 from twofold.methods.twofold import TwoFold
 
 __all__ = ["METHODS"]
@@ -41,6 +42,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "panda": (Panda, {}),
     "irad": (Irad, {}),
     "ildr": (Ildr, {}),
+    "tsa": (Tsa, {}),
     "stylist": (Stylist, {}),
     "partial_ot": (PartialOT, {}),
     **{f"pyod:{name}": (Pyod, {"detector": name}) for name in DETECTORS},

@@ -6,6 +6,7 @@ from typing import Any
 
 from twofold.methods.base import Method
 from twofold.methods.few_shot import FewShot
+from twofold.methods.biost import Biost
 from twofold.methods.frozen import Neighbors, SourceMean
 from twofold.methods.gnl import GNL
 from twofold.methods.msra import MsRA
@@ -43,6 +44,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "irad": (Irad, {}),
     "ildr": (Ildr, {}),
     "tsa": (Tsa, {}),
+    "biost": (Biost, {}),
     "stylist": (Stylist, {}),
     "partial_ot": (PartialOT, {}),
     **{f"pyod:{name}": (Pyod, {"detector": name}) for name in DETECTORS},

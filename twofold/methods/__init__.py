@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from twofold.methods.base import Method
-from twofold.methods.few_shot import FewShot
 from twofold.methods.biost import Biost
+from twofold.methods.few_shot import FewShot
 from twofold.methods.frozen import Neighbors, SourceMean
 from twofold.methods.gnl import GNL
-from twofold.methods.msra import MsRA
 from twofold.methods.ildr import Ildr
 from twofold.methods.irad import Irad
+from twofold.methods.msra import MsRA
 from twofold.methods.panda import Panda
 from twofold.methods.partial_ot import PartialOT
 from twofold.methods.pooled_gaussian import PooledGaussian

@@ -14,7 +14,7 @@ from torch.nn import functional
 from twofold.data.domains import View
 from twofold.methods.background import BackgroundMethod, BackgroundSettings
 from twofold.methods.base import STRICT, Role, Settings
-from twofold.networks.backbones import Extractor
+from twofold.methods.eyes import EYES, Eyes, EyesMethod, EyesSettings
 from twofold.parts.fusion import spread
 from twofold.parts.neighbors import knn_distance, leave_one_out
 from twofold.parts.oddness import NEAREST
@@ -22,33 +22,6 @@ from twofold.parts.one_class import center_distance
 from twofold.plots.style import COLORS, Look
 
 __all__ = ["Neighbors", "SourceMean"]
-
-# what a control may look at: a network as its own preset sees it, one layer at the encoder's size, or all four layers
-Eyes = Literal["encoder", "backbone", "layers", "encoder_hidden", "encoder_last", "backbone_hidden", "backbone_last"]
-EYES = (
-    "encoder, backbone (each at its own size); one layer, or all layers that pooled_gaussian looks at, fused as it fuses them"
-)
-
-
-class _Control(BackgroundMethod):
-    """A control that looks at one network, one layer, or every layer that the pooled Gaussian sees: the same eyes."""
-
-    def load_extractors(self) -> list[Extractor]:
-        where = self.settings.features
-        if where in ("encoder", "backbone"):
-            return [self.extractor(where)]
-        roles: list[Role] = ["encoder", "backbone"] if where == "layers" else [where.split("_")[0]]
-        pairs = [self.layers(role) for role in roles]
-        self._widths = [width for _, widths in pairs for width in widths]
-        return [extractor for extractor, _ in pairs]
-
-    def spaces(self, z: Tensor) -> list[Tensor]:
-        """(n, d_l) of each layer looked at, float64 where there are layers."""
-        where = self.settings.features
-        if where in ("encoder", "backbone"):
-            return [z]
-        layers = list(z.double().split(self._widths, dim=1))
-        return layers if where == "layers" else [layers[0] if where.endswith("hidden") else layers[-1]]
 
 
 @checked(frozen=True, config=STRICT)
@@ -63,7 +36,7 @@ class MeanSettings(Settings):
         return frozenset({self.features})
 
 
-class SourceMean(_Control):
+class SourceMean(EyesMethod):
     r"""Squared distance to the mean of the source's features: what a network knows before anyone trains it.
 
     .. math:: a(x) = \lVert \phi(x) - \tfrac{1}{N_s} \sum_i \phi(x_i^s) \rVert^2
@@ -90,7 +63,7 @@ class SourceMean(_Control):
 
 
 @checked(frozen=True, config=STRICT)
-class NeighborSettings(BackgroundSettings):
+class NeighborSettings(EyesSettings, BackgroundSettings):
     """Of ``Neighbors``."""
 
     memory: Literal["source", "target"] = Field("target", description="whose pictures are remembered")
@@ -101,18 +74,12 @@ class NeighborSettings(BackgroundSettings):
         0.5, ge=0, le=100, description=BackgroundSettings.__pydantic_fields__["background_weight"].description
     )
 
-    @property
-    def networks(self) -> frozenset[Role]:
-        return frozenset({"encoder", "backbone"}) if self.features == "layers" else frozenset({self.features.split("_")[0]})
-
     def unread(self) -> frozenset[str]:
-        unread = BackgroundSettings.unread(self) | {"target_neighbors" if self.memory == "source" else "source_neighbors"}
-        if self.features not in ("encoder", "backbone"):  # layers are looked at at the encoder's size
-            unread = unread - {"encoder_size_px"} | {"backbone_size_px"}
-        return unread
+        unread = EyesSettings.unread(self) | {"target_neighbors" if self.memory == "source" else "source_neighbors"}
+        return unread | ({"background_weight"} if self.background == "none" else set())
 
 
-class Neighbors(_Control):
+class Neighbors(EyesMethod, BackgroundMethod):
     r"""Mean distance to the k nearest remembered pictures, in one space or fused over layers.
 
     .. math:: a(x) = \delta(x) = \frac{1}{k} \sum_{j \in N_k(x)} \lVert \phi(x) - \phi(x_j) \rVert

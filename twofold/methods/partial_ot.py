@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from twofold.data.domains import View
-from twofold.methods.base import STRICT, Role, Settings
-from twofold.methods.frozen import Eyes, _Control
+from twofold.methods.base import STRICT
+from twofold.methods.eyes import EyesMethod, EyesSettings
 from twofold.parts.neighbors import knn_distance
 from twofold.plots.style import Look
 
@@ -80,29 +80,16 @@ def carried(plan: Tensor, z_target: Tensor) -> Tensor:
 
 
 @checked(frozen=True, config=STRICT)
-class PartialSettings(Settings):
+class PartialSettings(EyesSettings):
     """Of ``PartialOT``."""
 
-    features: Eyes = Field(
-        "layers", description="encoder, backbone (each at its own size); one layer, or all layers that pooled_gaussian looks at"
-    )
     moved_share: float = Field(0.85, gt=0, le=1, description="of both domains that the transport joins; the rest stays out")
     regularization: float = Field(0.05, gt=0, le=1e3, description="blur of the transport, in units of its mean cost")
     centered: bool = Field(True, description="compare the domains each about its own mean")
     memory_neighbors: int = Field(2, ge=1, le=10**6, description="neighbours in the memory")
 
-    @property
-    def networks(self) -> frozenset[Role]:
-        return frozenset({"encoder", "backbone"}) if self.features == "layers" else frozenset({self.features.split("_")[0]})
 
-    def unread(self) -> frozenset[str]:
-        unread = Settings.unread(self)
-        if self.features not in ("encoder", "backbone"):  # layers are looked at at the encoder's size
-            unread = unread - {"encoder_size_px"} | {"backbone_size_px"}
-        return unread
-
-
-class PartialOT(_Control):
+class PartialOT(EyesMethod):
     r"""Mean distance to the nearest source pictures as they arrive in the target, fused over layers.
 
     .. math:: a(x) = \frac{1}{L} \sum_l \frac{\delta_l(x) - \operatorname{med} \delta_l}{\operatorname{iqr} \delta_l}, \qquad

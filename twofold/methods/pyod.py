@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from twofold.data.domains import View
 from twofold.errors import InputError
-from twofold.methods.base import STRICT, Role, Settings
-from twofold.methods.frozen import Eyes, _Control
+from twofold.methods.base import STRICT
+from twofold.methods.eyes import EyesMethod, EyesSettings
 from twofold.methods.training import seeded
 from twofold.plots.style import Look
 
@@ -79,27 +79,14 @@ def tails_alone(rows: Tensor, fitted_to: Tensor, farther: bool) -> Tensor:
 
 
 @checked(frozen=True, config=STRICT)
-class PyodSettings(Settings):
+class PyodSettings(EyesSettings):
     """Of ``Pyod``."""
 
     detector: Literal["knn", "ecod", "copod", "iforest", "ocsvm", "deepsvdd"] = Field("knn", description="of PyOD")
     fitted_on: Literal["source", "target", "both"] = Field("target", description="whose pictures PyOD's detector is fitted to")
-    features: Eyes = Field(
-        "layers", description="encoder, backbone (each at its own size); one layer, or all layers that pooled_gaussian looks at"
-    )
-
-    @property
-    def networks(self) -> frozenset[Role]:
-        return frozenset({"encoder", "backbone"}) if self.features == "layers" else frozenset({self.features.split("_")[0]})
-
-    def unread(self) -> frozenset[str]:
-        unread = Settings.unread(self)
-        if self.features not in ("encoder", "backbone"):  # layers are looked at at the encoder's size
-            unread = unread - {"encoder_size_px"} | {"backbone_size_px"}
-        return unread
 
 
-class Pyod(_Control):
+class Pyod(EyesMethod):
     r"""Mean over layers of the standardised score of a detector of PyOD.
 
     .. math:: a(x) = \frac{1}{L} \sum_l \frac{s_l(x) - \operatorname{med} s_l}{\operatorname{iqr} s_l}

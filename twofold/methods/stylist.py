@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from twofold.data.domains import View
-from twofold.methods.base import STRICT, Role, Settings
-from twofold.methods.frozen import Eyes, _Control
+from twofold.methods.base import STRICT
+from twofold.methods.eyes import EyesMethod, EyesSettings
 from twofold.parts.neighbors import knn_distance, leave_one_out
 from twofold.plots.style import Look
 
@@ -52,28 +52,15 @@ def wasserstein(x: Tensor, y: Tensor) -> Tensor:
 
 
 @checked(frozen=True, config=STRICT)
-class StylistSettings(Settings):
+class StylistSettings(EyesSettings):
     """Of ``Stylist``."""
 
     memory: Literal["source", "target", "both"] = Field("both", description="whose pictures are remembered")
-    features: Eyes = Field(
-        "layers", description="encoder, backbone (each at its own size); one layer, or all layers that pooled_gaussian looks at"
-    )
     stable_share: float = Field(0.25, gt=0, le=1, description="of the features that is kept, those that differ least")
     memory_neighbors: int = Field(30, ge=1, le=10**6, description="neighbours in the memory")
 
-    @property
-    def networks(self) -> frozenset[Role]:
-        return frozenset({"encoder", "backbone"}) if self.features == "layers" else frozenset({self.features.split("_")[0]})
 
-    def unread(self) -> frozenset[str]:
-        unread = Settings.unread(self)
-        if self.features not in ("encoder", "backbone"):  # layers are looked at at the encoder's size
-            unread = unread - {"encoder_size_px"} | {"backbone_size_px"}
-        return unread
-
-
-class Stylist(_Control):
+class Stylist(EyesMethod):
     r"""Mean distance to the nearest remembered pictures in the features that the domains share, fused over layers.
 
     .. math:: a(x) = \frac{1}{L} \sum_l \frac{\delta_l(x) - \operatorname{med} \delta_l}{\operatorname{iqr} \delta_l}, \qquad

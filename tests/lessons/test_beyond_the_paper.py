@@ -1,6 +1,4 @@
-"""A method between its controls and its oracle: rows in order, leads by hand, warnings counted, pictures moved."""
-
-from itertools import product
+"""A method beside controls with the same eyes: the hardest, leads over targets, ingredients, piles, warnings, pictures."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,25 +7,25 @@ import pytest
 
 from twofold import load_domain
 from twofold.lessons.beyond_the_paper import (
-    change_dots,
-    gap_lines,
-    lead_panels,
+    forest,
+    hardest,
     lead_reading,
     lead_table,
+    level_dots,
+    median_class,
     moved_pictures,
-    pair_table,
-    spread_table,
-    strangers,
+    parts,
+    pile_table,
+    summary_table,
     warning_dots,
     warning_table,
 )
-from twofold.results.controls import best_controls
 from twofold.results.statistics import PROTOCOL
 from twofold.results.tables import pair_name
 from twofold.runs.presets import PAIRS
 
 DEV, CONFIRMATION = PAIRS["dev"][0], PAIRS["confirmation"][0]
-ME, ORACLE = "pooled_gaussian", "pooled_gaussian[selection=oracle]"
+ME, ORACLE, EYES = "pooled_gaussian", "pooled_gaussian[selection=oracle]", "target_only[features=layers]"
 
 
 @pytest.fixture
@@ -52,144 +50,119 @@ def of(pair):
 
 
 def two_pairs():
-    first = runs({"target_only": 90, "source_knn": 50, ME: (96, 94) * 3, ORACLE: 97}, **of(DEV))
-    second = runs({"target_only": 98, "source_knn": 70, ME: (97.5, 97.5), ORACLE: 99}, **of(CONFIRMATION))
+    first = runs({"target_only": 90, "source_knn": 50, EYES: 93, ME: (96, 94) * 3, ORACLE: 97}, **of(DEV))
+    second = runs({"target_only": 98, "source_knn": 70, EYES: 97, ME: (97.5, 97.5), ORACLE: 99}, **of(CONFIRMATION))
     return pd.concat([second, first], ignore_index=True)
 
 
-CONTROLS = ["target_only", "source_knn"]
+GROUPS = {"old": ["target_only", "source_knn"], "same eyes": [EYES]}
 
 
-def test_a_pair_s_row_says_use_best_control_gain_and_oracle():
-    table = pair_table(best_controls(two_pairs(), ME, CONTROLS, ORACLE), ME)
+def several(gains):
+    """Six pairs of five targets and more, with these leads over one control."""
+    named = [*PAIRS["dev"], *PAIRS["seen"][:6], CONFIRMATION]
+    parts = [runs({"target_only": 80, ME: (80 + g,) * 5, ORACLE: 90}, **of(pair)) for pair, g in zip(named, gains, strict=True)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_a_pair_s_row_says_the_hardest_control_of_each_group_and_the_lead_over_it():
+    table = lead_table(two_pairs(), ME, GROUPS, ORACLE)
     assert table["pair"].tolist() == [pair_name(DEV), pair_name(CONFIRMATION)]
     assert table["use"].tolist() == ["dev", "confirmation"]
-    decided, few = table["gain"]
+    assert table["old"].tolist() == ["target_only 90.0", "target_only 98.0"]
+    assert table["same eyes"].tolist() == [f"{EYES} 93.0", f"{EYES} 97.0"]
+    decided, few = table["lead over old"]
     assert decided.startswith("above, +5.0 points [+3.9, ")
     assert few == "too few classes, -0.5 points (above on 0 of 2 classes)"
+    assert table["lead over same eyes"][0].startswith("above, +2.0 points [")
+    assert table[ME].tolist() == ["95.0", "97.5"]
     assert table["told the true normals"].tolist() == ["97.0", "99.0"]
+
+
+def test_a_control_of_one_seed_on_one_pair_is_met_there_alone_and_takes_no_seed_from_the_others():
+    frame = two_pairs()
+    later = frame.assign(seed=1, auroc=frame["auroc"] - frame["method"].eq(ME))  # a lead smaller by one point
+    trained = runs({"density": (94.8,) * 6}, **of(DEV))
+    found = hardest(pd.concat([frame, later, trained], ignore_index=True), ME, ["target_only", "density"], ORACLE)
+    assert found["best_control"].tolist() == ["density", "target_only"]
+    assert found["gain"].round(2).tolist() == [0.2, -1.0]
+    alone = hardest(pd.concat([frame, later], ignore_index=True), ME, ["target_only"], ORACLE)
+    assert alone["gain"].round(2).tolist() == [4.5, -1.0]
 
 
 def test_a_pair_in_which_a_run_collapsed_is_told_of_the_rest():
     frame = two_pairs()
     frame["collapsed"] = frame["method"].eq(ME) & frame["target"].eq("optdigits") & frame["normal"].eq("p")
-    row = pair_table(best_controls(frame, ME, CONTROLS, ORACLE), ME).iloc[0]
-    assert (row[ME], row["its AUROC"]) == ("94.8", "90.0")
-    assert row["gain"].startswith(f"{ME} 1/6 collapsed; of the rest above, +4.8 points [")
+    row = lead_table(frame, ME, GROUPS, ORACLE).iloc[0]
+    assert (row[ME], row["old"]) == ("94.8", "target_only 90.0")
+    assert row["lead over old"].startswith(f"{ME} 1/6 collapsed; of the rest above, +4.8 points [")
 
 
 def test_a_pair_in_which_the_method_collapsed_everywhere_draws_no_number(figure):
     frame = two_pairs()
     frame["collapsed"] = frame["method"].eq(ME) & frame["target"].eq("optdigits")
-    gaps = best_controls(frame, ME, CONTROLS, ORACLE)
-    row = pair_table(gaps, ME).iloc[0]
-    assert (row[ME], row["best control"], row["gain"]) == (
-        "collapsed",
-        "collapsed",
-        f"{ME} 6/6 collapsed; no class is left",
-    )
-    ax = gap_lines(gaps, ME, figure.subplots())
+    row = lead_table(frame, ME, GROUPS, ORACLE).iloc[0]
+    assert (row[ME], row["lead over old"]) == ("collapsed", f"{ME} 6/6 collapsed; no class is left")
+    ax = level_dots({"old": hardest(frame, ME, GROUPS["old"], ORACLE)}, ME, figure.subplots())
     assert [text.get_text() for text in ax.texts] == ["collapsed", "-0.5"]
+    worst = f"worst pair -0.5, {pair_name(CONFIRMATION)}; without a number: {pair_name(DEV)}"
+    assert worst in lead_reading(hardest(frame, ME, ["target_only"], ORACLE), "lead")
 
 
-def test_the_lead_is_read_over_targets_by_use_and_from_one_control():
-    levels = {pair: 4.0 + i for i, pair in enumerate([*PAIRS["dev"], *PAIRS["seen"][:2]])}
-    parts = [runs({"target_only": 80, "source_knn": 60, ME: (80 + g,) * 5, ORACLE: 90}, **of(p)) for p, g in levels.items()]
-    parts.append(runs({"target_only": 98, "source_knn": 70, ME: (97.5,) * 5, ORACLE: 98.5}, **of(CONFIRMATION)))
-    whole, worst, dev, seen, confirmation, rest, closed, single = lead_reading(pd.concat(parts), ME, CONTROLS, ORACLE)
-    assert whole.startswith("lead over the control that labels judge the best of each pair: above, +4.9 points [")
-    assert whole.endswith("over 6 trials")
-    assert worst == f"worst pair -0.5, {pair_name(CONFIRMATION)}; without a number: none"
-    assert dev == "dev alone: too few trials, +5.0 points (above on 3 of 3 trials)"
-    assert seen.startswith("seen alone: too few trials, +7.5")
-    assert confirmation.startswith("confirmation alone: too few trials, -0.5")
-    assert rest.startswith("without dev: too few trials, +4.8")
-    assert closed == f"of the gap to {ORACLE} 60% is closed; left out, with a gap under 1 point: {pair_name(CONFIRMATION)}"
-    assert single == "from target_only, the single control best on dev, 60% is closed"
+def test_a_lead_is_read_over_targets_and_without_every_pair_into_a_target_of_development():
+    #       optdigits, apple, cartoon; sketch, twitter, mnist, optdigits again, photo, joypixels; samsung
+    leads = hardest(several([4, 5, 6, 1, 2, 3, 8, 4, 5, -5]), ME, ["target_only"], ORACLE)
+    whole, rest, closed, worst, above, below, count = lead_reading(leads, "lead over old")
+    assert whole.startswith("lead over old: above, +3.0 points [")
+    assert whole.endswith("over 9 trials")
+    assert rest.startswith("without the targets of development: undecided, +1.7 points [")  # optdigits' +8 is out, too
+    assert rest.endswith("over 6 trials")
+    assert closed == "of the gap to its own oracle 33% is closed; left out, with a gap under 1 point: none"
+    assert worst == f"worst pair -5.0, {pair_name(CONFIRMATION)}; without a number: none"
+    assert above.startswith(f"above on 9: {pair_name(DEV)}, ")
+    assert below == f"below on 1: {pair_name(CONFIRMATION)}"
+    assert count.startswith("10 verdicts; ")
+    table = summary_table({"old": leads}, "lead over")
+    assert table.to_numpy().tolist() == [["old", whole.partition(": ")[2], rest.partition(": ")[2], "9 above, 1 below"]]
 
 
-def test_a_stranger_is_another_class_large_enough_to_be_drawn_from():
-    names = ["a"] * 5 + ["b"] + ["c"] * 4 + ["d"] * 2
-    found = strangers(names)
-    assert found == {"a": "c", "b": "c", "c": "d", "d": "a"}
-    assert strangers(names[::-1]) == found
+def test_levels_go_from_the_last_group_s_control_to_the_oracle_and_write_the_lead(figure):
+    groups = {words: hardest(two_pairs(), ME, controls, ORACLE) for words, controls in GROUPS.items()}
+    ax = level_dots(groups, ME, figure.subplots())
+    assert [text.get_text() for text in ax.texts] == ["+2.0", "+0.5"]
+    assert [line.get_xdata().tolist() for line in ax.lines] == [[93, 97], [97, 99]]
+    assert ax.get_yticklabels()[1].get_text() == f"{pair_name(CONFIRMATION)} (confirmation)"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["old", "same eyes", "told the true normals", ME]
 
 
-def test_spreads_and_collapsed_runs_stand_in_the_cells():
-    n = {"n_runs": 6, "n_classes": 6}
-    collected = pd.DataFrame(
-        [
-            {**of(DEV), "method": "a", "mean": 90.0, "std_classes": 2.0, "std_seeds": 1.0, "n_collapsed": 0, "rest": 90.0} | n,
-            {**of(DEV), "method": "b", "mean": None, "std_classes": None, "std_seeds": None, "n_collapsed": 1, "rest": 80.0}
-            | n,
-        ]
-    )
-    table = spread_table(collected).set_index("method")["digits type→optdigits (dev)"]
-    assert table.to_dict() == {"a": "90.0 (classes 2.0, seeds 1.0)", "b": "1/6 collapsed; of the rest 80.0"}
+def test_what_the_steps_bring_adds_up_and_is_filled_where_its_interval_excludes_zero(figure):
+    frame = two_pairs()
+    steps = parts(frame, {"the layers": ("target_only", EYES), "the rest": (EYES, ME), "all": ("target_only", ME)})
+    layers, rest, whole = (table["gain"].to_numpy() for table in steps.values())
+    assert (layers + rest).tolist() == whole.tolist()
+    forest(steps, figure)
+    first = figure.axes[0]
+    assert (first.get_title(loc="left") or first.get_title()) == "the layers\n+1.0"
+    assert [label.get_text() for label in first.get_yticklabels()][-1] == "mean over 2 targets"
+    dots = {tuple(dot.get_offsets()[0]): dot.get_facecolor()[0].tolist() for dot in first.collections if len(dot.get_offsets())}
+    assert dots[3.0, 0.0][0] < 1  # six classes, all above
+    assert dots[-1.0, 1.0] == [1, 1, 1, 1]  # two classes have no verdict
+    assert dots[1.0, 2.0] == [1, 1, 1, 1]  # two targets neither
 
 
-def test_lines_go_from_control_to_oracle_and_write_the_gain(figure):
-    gaps = best_controls(two_pairs(), ME, CONTROLS, ORACLE)
-    ax = gap_lines(gaps, ME, figure.subplots())
-    assert [text.get_text() for text in ax.texts] == ["+5.0", "-0.5"]
-    assert [line.get_xdata().tolist() for line in ax.lines] == [[90, 97], [98, 99]]
-    assert ax.get_yticklabels()[1].get_text() == f"{pair_name(CONFIRMATION)}\n(confirmation; best control target_only)"
+def test_the_pile_that_was_taken_is_the_nearest():
+    frame = two_pairs()
+    frame["background_emoji"] = np.where(frame["normal"].eq("p"), -0.9, -0.1)
+    frame["background_letters"] = np.where(frame["target"].eq("optdigits"), -0.4, np.nan)
+    table = pile_table(frame, ME, parts(frame, {"gains": (EYES, ME)}), ORACLE)
+    assert table["pile"].tolist() == ["letters 5/6, emoji 1/6", "emoji 2/2"]
+    assert table["gains"][0].startswith("above, +2.0 points [")
+    assert table["the true normals with it"][1] == "too few classes, +1.5 points (above on 2 of 2 classes)"
 
 
-def test_changes_are_to_the_whole_in_the_order_of_the_words(figure):
-    rows = pd.DataFrame({"x": [90.0, 92.0, 88.5]}, index=["a", ME, "b"])
-    change_dots(rows, ME, {"b": "without b", "a": "without a", "c": "not run"}, figure)
-    (ax,) = figure.axes
-    assert [text.get_text() for text in ax.texts] == ["-3.5", "-2.0"]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["without b", "without a"]
-    figure.clear()
-    change_dots(rows.assign(x=[90.0, 92.0, np.nan]), ME, {"b": "without b", "a": "without a"}, figure)
-    assert [text.get_text() for text in figure.axes[0].texts] == ["collapsed", "-2.0"]
-
-
-def curve():
-    parts = []
-    for origin, ratio in product(("all others", "one class"), (0.1, 0.3)):
-        lead = {0.1: 4, 0.3: 1}[ratio] - (3 if origin == "one class" else 0)
-        here = {"anomaly_ratio": ratio, "anomaly_classes": origin, **of(DEV)}
-        parts.append(runs({"target_only": 80, ME: (80 + lead,) * 6}, **here))
-    return pd.concat(parts, ignore_index=True)
-
-
-def test_the_least_lead_is_found_for_each_origin_of_anomalies():
-    table = lead_table(curve(), ME, "target_only")
-    assert table["anomalies from"].tolist() == ["all others", "one class"]
-    assert table[["10%", "30%"]].to_numpy().tolist() == [["+4.0", "+1.0"], ["+1.0", "-2.0"]]
-    assert table["least"].tolist() == ["+1.0 points [+1.0, +1.0]", "-2.0 points [-2.0, -2.0]"]
-    assert table["verdict"].tolist() == ["above", "below"]
-
-
-def fallen_curve():
-    """The same, the method's first class collapsed at 30 %."""
-    frame = curve()
-    return frame.assign(collapsed=frame["method"].eq(ME) & frame["anomaly_ratio"].eq(0.3) & frame["normal"].eq("p"))
-
-
-def test_where_a_run_collapsed_the_lead_is_of_the_rest_and_never_the_least(figure):
-    frame = fallen_curve()
-    table = lead_table(frame, ME, "target_only")
-    assert table["30%"].tolist() == [f"+1.0 ({ME} 1/6 collapsed)", f"-2.0 ({ME} 1/6 collapsed)"]
-    assert table["least"].tolist() == ["+4.0 points [+4.0, +4.0]", "+1.0 points [+1.0, +1.0]"]
-    lead_panels(frame, ME, "target_only", figure)
-    (ax,) = figure.axes
-    ends = {(line.get_linestyle(), line.get_ydata()[0]): line.get_ydata()[1] for line in ax.lines}
-    assert np.isnan(ends["-", 84.0])
-    assert np.isnan(ends["--", 81.0])
-    assert ends["-", 80.0] == 80
-    assert [text.get_text() for text in ax.texts] == ["1/6\ncollapsed"] * 2
-
-
-def test_panels_draw_both_origins_of_both_methods(figure):
-    lead_panels(curve(), ME, "target_only", figure)
-    lines = figure.axes[0].lines
-    assert sorted((line.get_linestyle(), *line.get_ydata()) for line in lines) == sorted(
-        [("-", 80, 80), ("--", 80, 80), ("-", 84, 81), ("--", 81, 78)]
-    )
+def test_the_median_class_is_the_one_of_median_gain():
+    frame = runs({"target_only": (90, 80, 70), ME: (91, 89, 75)}, **of(DEV))
+    assert median_class(frame, DEV, ME, "target_only", 0) == ("r", 5.0)
 
 
 def test_warnings_are_counted_by_use_and_share():

@@ -1,4 +1,4 @@
-"""A method between its best control and its oracle: the margin, what each part adds to it, and when to doubt it."""
+"""A method beside controls with the same eyes: its lead, what each ingredient brings, which pile it took, when to doubt it."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from twofold.data.domains import Domain
-from twofold.plots.style import COLORS, collapsed_words
+from twofold.plots.style import COLORS
 from twofold.results.controls import LEAST_GAP, best_controls, over_pairs
-from twofold.results.sentences import fallen_words, interval_words, verdict_words, with_spread
-from twofold.results.statistics import PAIR, above, class_means, look_of
+from twofold.results.sentences import verdict_count, verdict_words
+from twofold.results.statistics import PAIR, TRIAL, class_means, look_of
 from twofold.results.tables import pair_name
 from twofold.runs.presets import PAIRS
 
 __all__ = [
     "by_use",
-    "change_dots",
-    "gap_lines",
-    "lead_panels",
+    "forest",
+    "hardest",
     "lead_reading",
     "lead_table",
+    "level_dots",
+    "median_class",
     "moved_pictures",
-    "pair_table",
-    "spread_table",
-    "strangers",
+    "parts",
+    "pile_table",
+    "summary_table",
     "uses",
     "warning_dots",
     "warning_table",
@@ -37,6 +38,7 @@ __all__ = [
 
 USES = {pair: use for use, pairs in PAIRS.items() for pair in pairs}
 GREY = "#AAAAAA"
+SIGNS = ("above", "undecided", "below")
 
 
 def by_use(pairs: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
@@ -58,251 +60,252 @@ def uses(frame: pd.DataFrame) -> np.ndarray:
     return np.array([USES.get(pair, "") for pair in zip(*(frame[field] for field in PAIR), strict=True)])
 
 
-def _pairs_of(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
-    return by_use(dict.fromkeys(zip(*(frame[field] for field in PAIR), strict=True)))
+def _of_dev(table: pd.DataFrame) -> np.ndarray:
+    """Rows into a target of a development pair, whatever their source: that trial chose defaults."""
+    targets = {(dataset, target) for dataset, _, target in PAIRS["dev"]}
+    return np.array([trial in targets for trial in zip(*(table[field] for field in TRIAL), strict=True)], bool)
 
 
-def _rows_of(frame: pd.DataFrame, pair: tuple[str, str, str]) -> pd.DataFrame:
-    return frame[(frame[PAIR] == list(pair)).all(axis=1)]
-
-
-def strangers(class_names: Sequence[str]) -> dict[str, str]:
-    """For each of two or more classes the next one, in the order of their names, that has at least half as many pictures;
-    where no other has, the largest other.
-
-    >>> strangers(["a"] * 5 + ["b"] + ["c"] * 4)
-    {'a': 'c', 'b': 'c', 'c': 'a'}
-    >>> strangers(["a"] * 5 + ["b"])
-    {'a': 'b', 'b': 'a'}
-    """
-    names, counts = np.unique(np.asarray(class_names), return_counts=True)
-    n, found = len(names), {}
-    for i, name in enumerate(names):
-        after = ((i + step) % n for step in range(1, n))
-        largest = max((j for j in range(n) if j != i), key=lambda j: counts[j])
-        found[str(name)] = str(names[next((j for j in after if counts[j] >= counts[i] / 2), largest)])
-    return found
-
-
-def spread_table(collected: pd.DataFrame) -> pd.DataFrame:
-    """Methods in rows, pairs in columns, in each cell a mean with both spreads.
-
-    Parameters
-    ----------
-    collected : from ``statistics.collect`` by pair and method.
-    """
-    cells = {}
-    for pair in _pairs_of(collected):
-        rows = _rows_of(collected, pair)
-        use = f" ({USES[pair]})" if pair in USES else ""
-        cells[pair_name(pair) + use] = dict(zip(rows["method"], (with_spread(row) for _, row in rows.iterrows()), strict=True))
-    return pd.DataFrame(cells).rename_axis("method").reset_index()
-
-
-def pair_table(leads: pd.DataFrame, method: str) -> pd.DataFrame:
-    """A row a pair: the best control, what the method gains on it, and its oracle.
-
-    Parameters
-    ----------
-    leads : of ``controls.best_controls``.
-    method : whose leads they are.
-
-    Returns
-    -------
-    Texts; AUROC in percent, the gain with its verdict and 95 % interval over classes, what collapsed named before both.
-    """
-    leads, rows = leads.set_index(PAIR), []
-    for pair in by_use(leads.index):
-        lead = leads.loc[pair]
-        row = {
-            "pair": pair_name(pair),
-            "use": USES.get(pair, ""),
-            "best control": "collapsed" if pd.isna(lead["best_control"]) else lead["best_control"],
-        }
-        row |= {"its AUROC": _known(lead["control"]), method: _known(lead["method"])}
-        gain = verdict_words({**lead, "difference": lead["gain"]})
-        rows.append(row | {"gain": gain, "told the true normals": _known(lead["oracle"])})
-    return pd.DataFrame(rows)
-
-
-def _known(value: float, form: str = ".1f") -> str:
-    return "collapsed" if pd.isna(value) else f"{value:{form}}"
+def _named(pair: tuple[str, str, str]) -> str:
+    return pair_name(pair) + (f" ({USES[pair]})" if pair in USES else "")
 
 
 def _names(pairs: Sequence[tuple[str, str, str]]) -> str:
     return ", ".join(map(pair_name, pairs)) or "none"
 
 
-def lead_reading(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle: str) -> list[str]:
-    """How far a method is above the best control of each pair, over all and by use, and what share of the gap it closes.
+def _known(value: float, form: str = ".1f") -> str:
+    return "collapsed" if pd.isna(value) else f"{value:{form}}"
+
+
+def _gain_words(lead: Mapping) -> str:
+    return verdict_words({**lead, "difference": lead["gain"]})
+
+
+# same eyes ----------------------------------------------------------------------------------------------------------
+
+
+def hardest(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle: str | None = None) -> pd.DataFrame:
+    """For each pair the control over which a method leads least, judged by target labels after all runs.
+
+    Where all were run on the same seeds this is the best control. One that was run on fewer pairs or seeds is met there
+    alone, and takes nothing from the others.
 
     Parameters
     ----------
-    frame, method, controls, oracle : as in ``controls.best_controls``.
+    frame : runs of one ratio and protocol.
+    method : whose leads they are.
+    controls : those that a pair has.
+    oracle : as in ``controls.best_controls``.
 
     Returns
     -------
-    Computed sentences; the last measures the gap from the one control that is best on the pairs for development, or on all
-    where there are none of these.
+    Rows of ``controls.best_controls``, by use of their pairs; a control that collapsed everywhere is passed over where
+    another has a number.
     """
-    leads = best_controls(frame, method, controls, oracle)
-    used, whole = uses(leads), over_pairs(leads)
-    lines = [f"lead over the control that labels judge the best of each pair: {verdict_words(whole)}"]
-    lines.append(
-        f"worst pair {whole['worst']:+.1f}, {pair_name(whole['worst_pair'])}; without a number: {_names(whole['silent'])}"
-    )
-    for use in [use for use in dict.fromkeys(used) if leads["gain"][used == use].notna().any()]:
-        lines.append(f"{use or 'other'} alone: {verdict_words(over_pairs(leads[used == use]))}")
-    rest = leads[used != "dev"]
-    if 0 < len(rest) < len(leads) and rest["gain"].notna().any():
-        lines.append(f"without dev: {verdict_words(over_pairs(rest))}")
-    left_out = f"left out, with a gap under {LEAST_GAP:.0f} point: {_names(whole['left_out'])}"
-    lines.append(f"of the gap to {oracle} {whole['closed']:.0%} is closed; {left_out}")
-    development = frame[uses(frame) == "dev"] if (used == "dev").any() else frame
-    least = {name: over_pairs(best_controls(development, method, [name], oracle))["difference"] for name in controls}
-    single = min(least, key=least.__getitem__)
-    closed = over_pairs(best_controls(frame, method, [single], oracle))["closed"]
-    return [*lines, f"from {single}, the single control best on dev, {closed:.0%} is closed"]
+    had = frame.groupby(PAIR, sort=False)["method"].agg(set)
+    met = []
+    for control in controls:
+        pairs = had.index[[control in names for names in had]]
+        if len(pairs):
+            there = frame[pd.MultiIndex.from_frame(frame[PAIR]).isin(pairs)]
+            met.append(best_controls(there, method, [control], oracle))
+    table = pd.concat(met).sort_values("gain", kind="stable").drop_duplicates(PAIR).set_index(PAIR)
+    return table.loc[by_use(table.index)].reset_index()
 
 
-def gap_lines(gaps: pd.DataFrame, method: str, ax: Axes) -> Axes:
-    """A row a pair: from its best control over the method to the method's own oracle.
+def lead_table(frame: pd.DataFrame, method: str, groups: Mapping[str, Sequence[str]], oracle: str) -> pd.DataFrame:
+    """A row a pair: the hardest control of each group and the lead over it, and what the method's own oracle has.
 
     Parameters
     ----------
-    gaps : of ``controls.best_controls``.
-    method : whose gaps they are.
+    frame, method, oracle : as in ``hardest``.
+    groups : words -> controls.
+
+    Returns
+    -------
+    Texts; AUROC in percent, leads with verdict and 95 % interval over classes, what collapsed named before both.
     """
-    gaps, words = gaps.set_index(PAIR), []
-    pairs = by_use(gaps.index)
-    look = look_of(method)
-    marks = {
-        "control": ("s", GREY, "best control"),
-        "method": (look.marker, look.color, method),
-        "oracle": ("*", "black", "its oracle"),
-    }
+    tables = {words: hardest(frame, method, controls, oracle).set_index(PAIR) for words, controls in groups.items()}
+    means = class_means(frame, [*PAIR, "method"], methods=[method, oracle]).pivot(index=PAIR, columns="method", values="rest")
+    rows = []
+    for pair in by_use(means.index):
+        row = {"pair": pair_name(pair), "use": USES.get(pair, "")}
+        for words, table in tables.items():
+            lead = table.loc[pair]
+            row |= {words: f"{lead['best_control']} {_known(lead['control'])}", f"lead over {words}": _gain_words(lead)}
+        rows.append(row | {method: _known(means.loc[pair, method]), "told the true normals": _known(means.loc[pair, oracle])})
+    return pd.DataFrame(rows)
+
+
+def lead_reading(leads: pd.DataFrame, words: str) -> list[str]:
+    """How far a method is above one control of each pair, over all targets and without those of development.
+
+    Parameters
+    ----------
+    leads : of ``hardest`` or ``parts``.
+    words : what the lead is over.
+
+    Returns
+    -------
+    Computed sentences: the lead, the share of the gap to the oracle, the worst pair, and which pairs have which verdict.
+    """
+    whole = over_pairs(leads)
+    lines = [f"{words}: {verdict_words(whole)}"]
+    lines += [f"without the targets of development: {rest}" for rest in [_rest(leads)] if rest]
+    if not np.isnan(whole["closed"]):
+        left_out = f"left out, with a gap under {LEAST_GAP:.0f} point: {_names(whole['left_out'])}"
+        lines.append(f"of the gap to its own oracle {whole['closed']:.0%} is closed; {left_out}")
+    worst = f"worst pair {whole['worst']:+.1f}, {pair_name(whole['worst_pair'])}"
+    lines.append(f"{worst}; without a number: {_names(whole['silent'])}")
+    lines += [f"{kind} on {len(pairs)}: {_names(pairs)}" for kind, pairs in _by_verdict(leads).items()]
+    return [*lines, *filter(None, [verdict_count(leads["verdict"])])]
+
+
+def _rest(leads: pd.DataFrame) -> str:
+    """The lead without the targets of development, where others are left."""
+    rest = leads[~_of_dev(leads)]
+    return verdict_words(over_pairs(rest)) if rest["gain"].notna().any() and len(rest) < len(leads) else ""
+
+
+def _by_verdict(leads: pd.DataFrame) -> dict[str, list[tuple[str, str, str]]]:
+    """Each verdict with its pairs."""
+    verdicts = leads.set_index(PAIR)["verdict"]
+    kinds = [kind for kind in dict.fromkeys([*SIGNS, *verdicts]) if (verdicts == kind).any()]
+    return {kind: list(verdicts.index[verdicts == kind]) for kind in kinds}
+
+
+def summary_table(leads: Mapping[str, pd.DataFrame], head: str) -> pd.DataFrame:
+    """A row a lead: over all targets, without those of development, and the verdicts pair by pair; texts.
+
+    Parameters
+    ----------
+    leads : words -> rows of ``hardest`` or ``parts``.
+    head : of the column of words.
+    """
+    rows = []
+    for words, table in leads.items():
+        row = {head: words, "all targets": verdict_words(over_pairs(table)), "without those of development": _rest(table)}
+        pairs = ", ".join(f"{len(names)} {kind}" for kind, names in _by_verdict(table).items())
+        rows.append(row | {"pairs": pairs})
+    return pd.DataFrame(rows)
+
+
+def level_dots(groups: Mapping[str, pd.DataFrame], method: str, ax: Axes) -> Axes:
+    """A row a pair: the hardest control of each group, the method and its oracle; at the right the lead over the last group.
+
+    Parameters
+    ----------
+    groups : words -> rows of ``hardest``, each with its oracle.
+    method : whose leads they are.
+    """
+    tables = {words: table.set_index(PAIR) for words, table in groups.items()}
+    *_, last = tables.values()
+    pairs, look = by_use(last.index), look_of(method)
+    faces = dict(zip(tables, np.linspace(1, 0.4, len(tables)).astype(str), strict=True))  # white to grey
     for i, pair in enumerate(pairs):
-        row = gaps.loc[pair]
-        ax.plot([row["control"], row["oracle"]], [i, i], color="#CCCCCC", linewidth=2, zorder=1)
-        for field, (marker, color, name) in marks.items():
-            ax.scatter(row[field], i, s=80, marker=marker, color=color, zorder=2, label=name if i == 0 else None)
-        ink = COLORS["anomalous"] if row["gain"] < 0 else "#444444"
+        row = last.loc[pair]
+        ax.plot([row["control"], row["oracle"]], [i, i], color="#DDDDDD", linewidth=3, zorder=1, solid_capstyle="round")
+        for words, table in tables.items():
+            style = {"marker": "s", "color": faces[words], "edgecolor": "#555555", "label": words if i == 0 else None}
+            ax.scatter(table.loc[pair, "control"], i, s=60, zorder=2, **style)
+        for field, words, size, marker, color in (
+            ("oracle", "told the true normals", 90, "*", "black"),
+            ("method", method, 95, look.marker, look.color),
+        ):
+            ax.scatter(row[field], i, s=size, marker=marker, color=color, zorder=3, label=words if i == 0 else None)
+        ink = COLORS["anomalous"] if row["gain"] < 0 else "#444444" if row["verdict"] == "above" else "#999999"
         ax.text(1.02, i, _known(row["gain"], "+.1f"), transform=ax.get_yaxis_transform(), va="center", fontsize=9.5, color=ink)
-        use = f"{USES[pair]}; " if pair in USES else ""
-        words.append(f"{pair_name(pair)}\n({use}best control {row['best_control']})")
-    ax.set_yticks(range(len(pairs)), words, fontsize=9.5)
+    ax.set_yticks(range(len(pairs)), [_named(pair) for pair in pairs], fontsize=9.5)
     ax.set_ylim(len(pairs) - 0.5, -0.5)
     ax.set_xlabel("AUROC on the target (%), mean over classes and seeds")
-    ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=10)
+    ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9.5)
     return ax
 
 
-def change_dots(rows: pd.DataFrame, whole: str, words: Mapping[str, str], figure: Figure) -> Figure:
-    """What taking a part away changes, a panel a pair; the whole is the line at zero.
+# what each ingredient brings ----------------------------------------------------------------------------------------
+
+
+def parts(frame: pd.DataFrame, steps: Mapping[str, tuple[str, str]]) -> dict[str, pd.DataFrame]:
+    """What each step from one method to the next brings, pair by pair.
 
     Parameters
     ----------
-    rows : variants x pairs, AUROC in percent.
-    whole : the variant with every part.
-    words : variant -> what was taken away, in the order of the axis.
-    """
-    names = [name for name in words if name in rows.index and name != whole]
-    axes = figure.subplots(1, len(rows.columns), sharey=True, squeeze=False)[0]
-    look = look_of(whole)
-    for ax, pair in zip(axes, rows, strict=True):
-        change = rows.loc[names, pair] - rows.loc[whole, pair]
-        ax.axvline(0, color="#999999", linewidth=1)
-        ax.hlines(range(len(names)), change, 0, color="#BBBBBB", zorder=1)
-        ax.scatter(change, range(len(names)), s=80, marker=look.marker, color=look.color, zorder=2)
-        for i, value in enumerate(change):
-            ax.annotate(
-                _known(value, "+.1f"),
-                (0.0 if pd.isna(value) else value, i),
-                (0, 7),
-                textcoords="offset points",
-                ha="center",
-                fontsize=9,
-            )
-        ax.set_title(f"{pair} ({rows.loc[whole, pair]:.1f})", fontsize=11)
-        ax.set_xlabel("points of AUROC to the whole")
-        ax.margins(x=0.2, y=0.12)
-    axes[0].set_yticks(range(len(names)), [words[name] for name in names])
-    axes[0].invert_yaxis()
-    return figure
-
-
-def lead_table(frame: pd.DataFrame, method: str, control: str) -> pd.DataFrame:
-    """How far a method leads a control at every share of anomalies, pair by pair.
-
-    Parameters
-    ----------
-    frame : runs, both methods, several ratios; its column ``anomaly_classes`` says where the
-        anomalies come from.
-    method, control : names in its ``method`` column.
+    frame : runs of one ratio and protocol.
+    steps : words -> (method before, method after).
 
     Returns
     -------
-    A row a pair and origin of anomalies, texts: the lead in points of AUROC at each ratio (mean over classes and seeds; in
-    brackets what collapsed, and then of the rest), and the least of the others with its 95 % interval over classes and its
-    verdict. A class without enough anomalies for a ratio has no part in it.
+    words -> rows of ``controls.best_controls`` with the method before as its only control.
     """
-    rows = []
-    for pair in _pairs_of(frame):
-        for origin, group in _rows_of(frame, pair).groupby("anomaly_classes", sort=False):
-            leads = {ratio: above(at, method, control) for ratio, at in group.groupby("anomaly_ratio")}
-            row = {"pair": pair_name(pair), "anomalies from": origin}
-            row |= {f"{ratio:.0%}": _lead(lead) for ratio, lead in leads.items()}
-            whole = [lead for lead in leads.values() if not lead["collapsed"]]
-            least = min(whole, key=lambda lead: lead["difference"], default=None)
-            words = {"least": interval_words(least), "verdict": least["verdict"]} if least else {"verdict": "collapsed"}
-            rows.append(row | words)
-    return pd.DataFrame(rows).fillna("")
+    return {words: best_controls(frame, after, [before]) for words, (before, after) in steps.items()}
 
 
-def _lead(lead: Mapping) -> str:
-    difference = "" if lead["difference"] is None else f"{lead['difference']:+.1f}"
-    return f"{difference} ({fallen_words(lead['collapsed'])})".strip() if lead["collapsed"] else difference
+def forest(gains: Mapping[str, pd.DataFrame], figure: Figure) -> Figure:
+    """What each step brings, a panel a step: a dot a pair with its interval over classes, below the mean over the targets.
 
-
-def lead_panels(frame: pd.DataFrame, method: str, control: str, figure: Figure) -> Figure:
-    """AUROC against the share of anomalies, a panel a pair; dashed and hollow where all anomalies are of one class.
-
-    A gap, and words at the foot, where a run collapsed.
+    Filled where the interval excludes zero. The title says the means.
 
     Parameters
     ----------
-    frame, method, control : as in ``lead_table``.
+    gains : of ``parts``.
     """
-    pairs = _pairs_of(frame)
-    by = [*PAIR, "anomaly_classes", "anomaly_ratio", "method"]
-    table = class_means(frame, by, methods=[control, method]).sort_values("anomaly_ratio", kind="stable")
-    columns = min(4, len(pairs))
-    axes = figure.subplots(-(-len(pairs) // columns), columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for i, (ax, pair) in enumerate(zip(axes, pairs, strict=False)):
-        for name in (control, method):
-            look = look_of(name)
-            mine = _rows_of(table, pair)
-            for origin, rows in mine[mine["method"] == name].groupby("anomaly_classes", sort=False):
-                one = origin != "all others"
-                face, line, words = ("white", "--", f"{name}, anomalies of one class") if one else (look.color, "-", name)
-                style = {"marker": look.marker, "markersize": 6, "markerfacecolor": face, "linestyle": line, "linewidth": 1.8}
-                ax.plot(100 * rows["anomaly_ratio"], rows["mean"], color=look.color, label=words, **style)
-                for fallen in rows[rows["n_collapsed"] > 0].to_dict("records"):
-                    place = {"xy": (100 * fallen["anomaly_ratio"], 0.02), "xycoords": ax.get_xaxis_transform()}
-                    ax.annotate(collapsed_words(fallen, "\n"), color=look.color, fontsize=8, ha="center", va="bottom", **place)
-        use = f" ({USES[pair]})" if pair in USES else ""
-        ax.set_title(f"{pair_name(pair)}{use}", fontsize=10)
-        ax.set_xticks(100 * np.unique(frame["anomaly_ratio"]))
-        if i % columns == 0:
-            ax.set_ylabel("AUROC on the target (%)")
-        if i + columns >= len(pairs):
-            ax.set_xlabel("anomalies in the target (%)")
-            ax.xaxis.set_tick_params(labelbottom=True)
-    for ax in axes[len(pairs) :]:
-        ax.set_axis_off()
-    place, loc = (axes[-1], "center") if len(axes) > len(pairs) else (figure, "outside upper left")
-    place.legend(*axes[0].get_legend_handles_labels(), loc=loc, fontsize=9)
+    tables = {words: table.set_index(PAIR) for words, table in gains.items()}
+    pairs = by_use(next(iter(tables.values())).index)
+    axes = figure.subplots(1, len(tables), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, (words, table) in zip(axes, tables.items(), strict=True):
+        whole = over_pairs(gains[words])
+        ax.axvline(0, color="#999999", linewidth=1, zorder=0)
+        ax.axhline(len(pairs) - 0.5, color="#DDDDDD", linewidth=1)
+        for i, pair in enumerate(pairs):
+            _interval(ax, table.loc[pair, "gain"], i, table.loc[pair], "o", "#555555")
+        _interval(ax, whole["difference"], len(pairs), whole, "D", look_of("pooled_gaussian").color)
+        span = "" if whole["low"] is None else f" [{whole['low']:+.1f}, {whole['high']:+.1f}]"
+        ax.set_title(f"{words}\n{whole['difference']:+.1f}{span}", fontsize=11)
+        ax.set_xlabel("points of AUROC")
+    axes[0].set_yticks(range(len(pairs) + 1), [*map(_named, pairs), f"mean over {whole['n_trials']} targets"], fontsize=9.5)
+    axes[0].set_ylim(len(pairs) + 0.6, -0.6)
     return figure
+
+
+def _interval(ax: Axes, value: float, height: float, found: Mapping, marker: str, color: str) -> None:
+    """A dot with its interval, where it has one; hollow where that holds zero or is not known."""
+    if not pd.isna(found["low"]):
+        ax.plot([found["low"], found["high"]], [height, height], color=color, linewidth=1.3, zorder=1)
+    face = color if found["verdict"] in ("above", "below") else "white"
+    ax.scatter(value, height, s=46, marker=marker, color=face, edgecolor=color, linewidth=1.3, zorder=2)
+
+
+# the pile -----------------------------------------------------------------------------------------------------------
+
+
+def pile_table(frame: pd.DataFrame, method: str, gains: Mapping[str, pd.DataFrame], oracle: str) -> pd.DataFrame:
+    """Which pile of generic pictures was the nearest, and what it brings: a row a pair.
+
+    Parameters
+    ----------
+    frame : runs of the method; notes ``background_NAME`` say how far each pile lies, the lowest is taken.
+    method : whose choice is told.
+    gains : words -> rows of ``parts``, from without to with the pile.
+    oracle : the same method with the true normals, and the pile.
+
+    Returns
+    -------
+    Texts: the piles taken with the number of runs, the gains with verdict and interval, the oracle's lead.
+    """
+    far = [name for name in frame if name.startswith("background_")]
+    to_oracle = best_controls(frame, oracle, [method]).set_index(PAIR)
+    rows = []
+    for pair in by_use(to_oracle.index):
+        runs = frame[(frame[PAIR] == list(pair)).all(axis=1) & (frame["method"] == method)]
+        taken = runs[far].dropna(how="all").idxmin(axis=1).map(lambda name: name.partition("_")[2]).value_counts()
+        row = {"pair": pair_name(pair), "pile": ", ".join(f"{name} {n}/{len(runs)}" for name, n in taken.items())}
+        row |= {words: _gain_words(table.set_index(PAIR).loc[pair]) for words, table in gains.items()}
+        rows.append(row | {"the true normals with it": _gain_words(to_oracle.loc[pair])})
+    return pd.DataFrame(rows)
+
+
+# when to doubt it ---------------------------------------------------------------------------------------------------
 
 
 def warning_table(frame: pd.DataFrame, threshold: float, poor: float = 80.0) -> pd.DataFrame:
@@ -348,6 +351,21 @@ def warning_dots(frame: pd.DataFrame, method: str, threshold: float, ax: Axes) -
     for handle in ax.legend(loc="lower right", fontsize=10).legend_handles:
         handle.set(alpha=1, sizes=[40])
     return ax
+
+
+def median_class(frame: pd.DataFrame, pair: tuple[str, str, str], method: str, control: str, seed: int) -> tuple[str, float]:
+    """The class of a pair on which a method's gain over a control is the median one, and that gain.
+
+    Parameters
+    ----------
+    frame : runs of one ratio and protocol.
+    pair, seed : which of them.
+    method, control : names in its ``method`` column.
+    """
+    here = frame[(frame[PAIR] == list(pair)).all(axis=1) & (frame["seed"] == seed)]
+    wide = here[here["method"].isin([method, control])].pivot(index="normal", columns="method", values="auroc")
+    gains = (wide[method] - wide[control]).sort_values()
+    return str(gains.index[len(gains) // 2]), float(gains.iloc[len(gains) // 2])
 
 
 def moved_pictures(

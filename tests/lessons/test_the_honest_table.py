@@ -6,7 +6,7 @@ from given import around, runs, together, written
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_rgba
 
-from twofold.lessons.the_honest_table import comparisons, method_dots
+from twofold.lessons.the_honest_table import comparison_table, comparisons, method_dots
 from twofold.results.statistics import class_means, look_of
 
 
@@ -67,3 +67,15 @@ def test_a_table_of_nothing_but_collapses_is_drawn():
     method_dots(class_means(runs("twofold", 50.0, collapsed=True)), ax)
     assert written(ax) == ["1/1 collapsed"]
     plt.close(figure)
+
+
+def test_verdicts_stand_in_a_row_a_comparison_and_a_column_a_pair():
+    task = {"dataset": "emoji", "source": "windows", "target": "apple"}
+    frame = together(*(around(name, level) for name, level in {"a": 80.0, "b": 70.0, "c": 60.0}.items()))
+    frame = together(frame, around("a", 60.0, **task), around("b", 70.0, **task), around("c", 60.0, **task))
+    table, counted = comparison_table(frame, ["a"], ["b", "c"])
+    assert table.set_index("").loc["a to b"].to_dict() == {
+        "digits type→optdigits": "above, +10.0 points [+10.0, +10.0]",
+        "emoji windows→apple": "below, -10.0 points [-10.0, -10.0]",
+    }
+    assert counted.startswith("4 verdicts; ")

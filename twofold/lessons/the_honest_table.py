@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from twofold.plots.scores import score_axis
 from twofold.plots.style import look_of_row
 from twofold.results.sentences import rest_words, verdict_count, verdict_words
-from twofold.results.statistics import above
+from twofold.results.statistics import PAIR, above
+from twofold.results.tables import pair_name
 
-__all__ = ["comparisons", "method_dots"]
+__all__ = ["comparison_table", "comparisons", "method_dots"]
 
 
 def comparisons(frame: pd.DataFrame, methods: Sequence[str], controls: Sequence[str]) -> list[str]:
@@ -30,6 +31,22 @@ def comparisons(frame: pd.DataFrame, methods: Sequence[str], controls: Sequence[
         lines.append(f"{method} to {control}: {verdict_words(found)}")
         verdicts.append(found["verdict"])
     return [*lines, *filter(None, [verdict_count(verdicts)])]
+
+
+def comparison_table(frame: pd.DataFrame, methods: Sequence[str], controls: Sequence[str]) -> tuple[pd.DataFrame, str]:
+    """Each method to each control, a row each, a column each pair of domains; and how many verdicts these are.
+
+    Parameters
+    ----------
+    frame, methods, controls : as in ``comparisons``.
+    """
+    wanted = list(product(methods, controls))
+    table, verdicts = pd.DataFrame({"": [f"{method} to {control}" for method, control in wanted]}), []
+    for pair, runs in frame.groupby(PAIR, sort=False):
+        found = [above(runs, method, control) for method, control in wanted]
+        table[pair_name(pair)] = [verdict_words(one) for one in found]
+        verdicts += [one["verdict"] for one in found]
+    return table, verdict_count(verdicts)
 
 
 def method_dots(table: pd.DataFrame, ax: Axes) -> Axes:

@@ -82,6 +82,7 @@ def test_every_import_of_ours_is_declared():
         "open_clip": "open_clip_torch",
         "yaml": "pyyaml",
         "IPython": "ipykernel",
+        "ot": "pot",
     }
     for path in (REPOSITORY / "twofold").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

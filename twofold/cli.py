@@ -65,6 +65,7 @@ def _fit(arguments: Namespace) -> int:
     if len(set(map(os.path.realpath, places.values()))) < len(places):
         raise InputError(f"wanted --out and --scores apart, got {arguments.out!r} for both; choose another place for one")
     settings = {name: value for name, value in given(arguments).items() if name not in ("method", "preset")}
+    from twofold.data.folders import how_read
     from twofold.deploy.detector import TwoFoldDetector
     from twofold.files import write_text
     from twofold.results.sentences import fit_summary
@@ -75,8 +76,8 @@ def _fit(arguments: Namespace) -> int:
     scores, method = detector.held_out_, detector.fitted()
     if "--scores" in places:
         write_text(places["--scores"], _scores_csv(target.ids, scores))
-    for pictures in (source, target):
-        _say_how_read(pictures, method.size_px)
+    for line in how_read(source, method.size_px) + how_read(target, method.size_px):
+        _say(line)
     _print(fit_summary(scores, target.ids, len(source), method.selected_, method.notes_.get("contrast")))
     _print(f"saved to {arguments.out}")
     return 0
@@ -85,7 +86,10 @@ def _fit(arguments: Namespace) -> int:
 def _score(arguments: Namespace) -> int:
     detector, pictures = _detector(arguments, arguments.device), _pictures(arguments.pictures)
     scores = detector.anomaly_score(pictures)
-    _say_how_read(pictures, detector.fitted().size_px)
+    from twofold.data.folders import how_read
+
+    for line in how_read(pictures, detector.fitted().size_px):
+        _say(line)
     _print(_scores_csv(pictures.ids, scores).rstrip("\n"))
     return 0
 
@@ -125,18 +129,6 @@ def _pictures(folder: str) -> Domain:
     return domain
 
 
-def _say_how_read(domain: Domain, size_px: int) -> None:
-    """What was done to pictures on the way into the networks, a line a kind, with the first as an example."""
-    from twofold.data.reading import notes
-
-    kinds: dict[str, list[str]] = {}
-    for name, path in zip(domain.ids, domain.pictures.paths, strict=True):
-        for words in notes(path, size_px):
-            kinds.setdefault(words.split()[0], []).append(f"{name}: {words}")
-    for examples in kinds.values():
-        _say(f"{len(examples)} of {len(domain)} pictures of {domain.name}, such as {examples[0]}")
-
-
 def _scores_csv(ids: Any, scores: Any) -> str:
     """Pictures and their scores as CSV, most anomalous first."""
     from pandas import DataFrame
@@ -152,9 +144,8 @@ def _run(arguments: Namespace) -> int:
     from twofold.results.sentences import run_summary
     from twofold.runs.sweeps import run_one
 
-    places = (arguments.out, arguments.root, arguments.device)
     options = {"progress": sys.stderr.isatty(), "log": _say, "known": None if arguments.fresh else arguments.known}
-    result = run_one(config, *places, arguments.save_weights, **options)
+    result = run_one(config, arguments.out, arguments.root, arguments.device, arguments.save_weights, **options)
     if arguments.json:
         _print(json.dumps(result))
     elif result["error"] is None:
@@ -175,8 +166,8 @@ def _sweep(arguments: Namespace) -> int:
     configs = expand(given(arguments, lists=True), arguments.root, known)
     places = (arguments.out, arguments.jobs, arguments.root, arguments.device)
     todo, seconds = estimate_seconds(configs, *places, known)  # checks every input
-    plan = f"{len(configs)} runs, {len(configs) - todo} finished, {todo} to do, "
-    plan += f"about {seconds / 60:.1f} min with {arguments.jobs} jobs"
+    time_left = f"about {seconds / 60:.1f} min with {arguments.jobs} jobs"
+    plan = f"{len(configs)} runs, {len(configs) - todo} finished, {todo} to do, {time_left}"
     if arguments.dry_run:
         (_say if arguments.json else _print)("\n".join([*(f"{task_words(c)} {c.name}" for c in configs), plan]))
         if arguments.json:
@@ -199,11 +190,10 @@ def _search(arguments: Namespace) -> int:
     from twofold.runs.search import candidates, search, spelled_pairs, spelled_rungs
     from twofold.runs.store import RunStore
 
-    pairs, rungs = spelled_pairs(arguments.pairs), spelled_rungs(arguments.rungs)
-    pool = candidates(given(arguments, lists=True), arguments.at_most)
     RunStore(arguments.runs).check_writable()
-    places = (arguments.runs, arguments.jobs, arguments.root, arguments.device)
-    found = search(pool, place, pairs, rungs, arguments.keep, arguments.hours, *places, _say)
+    pool = candidates(given(arguments, lists=True), arguments.at_most)
+    how = (spelled_pairs(arguments.pairs), spelled_rungs(arguments.rungs), arguments.keep, arguments.hours)
+    found = search(pool, place, *how, arguments.runs, arguments.jobs, arguments.root, arguments.device, _say)
     if found.best is None:
         _say("no rung was run as a whole; give it more --hours")
     else:

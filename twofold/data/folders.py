@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from twofold.data.domains import Domain, FilePictures
-from twofold.data.reading import printable
+from twofold.data.reading import notes, printable
 from twofold.errors import InputError
 
 __all__ = [
     "SUFFIXES",
     "given_root",
+    "how_read",
     "left_out",
     "list_pictures",
     "load_class_folders",
@@ -156,6 +157,15 @@ def list_pictures(folder: Path) -> list[str]:
         if not path.isascii() and path.encode(errors="ignore").decode() != path:
             raise InputError(f"wanted file names in UTF-8, got {path!a} in {folder}; rename the file")
     return found
+
+
+def how_read(domain: Domain, size_px: int) -> list[str]:
+    """What was done to pictures of files on the way into the networks: a line a kind, with the first as an example."""
+    kinds: dict[str, list[str]] = {}
+    for name, path in zip(domain.ids, domain.pictures.paths, strict=True):
+        for words in notes(path, size_px):
+            kinds.setdefault(words.split()[0], []).append(f"{name}: {words}")
+    return [f"{len(all_of)} of {len(domain)} pictures of {domain.name}, such as {all_of[0]}" for all_of in kinds.values()]
 
 
 def left_out(folder: str | os.PathLike[str]) -> dict[str, int]:

@@ -145,7 +145,13 @@ def values_of(field):
         return ["resnet18", "5+7"]
     bounds = [getattr(bound, key) for bound in field.metadata for key in ("gt", "ge", "le", "lt") if hasattr(bound, key)]
     low, high = bounds
-    inside = [low, high, low + (high - low) / 3, *([] if field.is_required() or field.default is None else [field.default])]
+    inside = [
+        low,
+        high,
+        low + (high - low) / 3,
+        low + (high - low) / 10,
+        *([] if field.is_required() or field.default is None else [field.default]),
+    ]
     return sorted({kind(number) for number in inside})
 
 

@@ -257,3 +257,13 @@ def test_matching_costs_the_same_however_many_rows_there_are(tmp_path, row):
 
     few, all_of_them = table(tmp_path, *many[:20]), table(tmp_path, *many)
     assert least(all_of_them) < 3 * least(few)
+
+
+def test_a_folder_of_generic_pictures_is_compared_anew(tmp_path):
+    plant(tmp_path / "camera", AS_NAMED, n=2)
+    config = configure(**TASK, method="target_only", background=str(tmp_path / "camera"))
+    known = table(tmp_path)
+    known._by_key[module._key(dataclasses.asdict(config), {"encoder": known._weights(config, "encoder")})] = [
+        {"split_hash": ""}
+    ]
+    assert known.find(config) is None

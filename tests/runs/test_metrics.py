@@ -203,3 +203,10 @@ def test_a_point_before_training_has_no_ratio_and_speaks_by_its_scores_alone():
     parts = collapse_parts(np.arange(4.0), point, point)
     assert np.isnan(parts["variance_ratio"])
     assert parts["why"] == ""
+
+
+@pytest.mark.parametrize("n", range(3, 60, 4))
+def test_a_perfect_ranking_is_a_hundred_and_no_more(n):
+    labels = np.r_[np.zeros(7, int), np.ones(n, int)]
+    assert average_precision(labels, labels.astype(float)) == pytest.approx(100)
+    assert average_precision(labels, labels.astype(float)) <= 100

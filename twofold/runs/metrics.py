@@ -74,7 +74,7 @@ def average_precision(labels: np.ndarray, scores: np.ndarray, prevalence: float 
         return float("nan")
     anomalous = labels == 1
     weights = np.where(anomalous, prevalence / anomalous.mean(), (1 - prevalence) / (~anomalous).mean())
-    return 100 * float(average_precision_score(labels, scores, sample_weight=weights))
+    return min(100 * float(average_precision_score(labels, scores, sample_weight=weights)), 100.0)  # weights round up
 
 
 def fpr_at_tpr(labels: np.ndarray, scores: np.ndarray, tpr: float = 0.95) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -86,6 +88,14 @@ class BackgroundMethod(FrozenMethod):
         """The level (n,) of pictures in layer i without what the pile explains."""
         pile = getattr(self, f"pile_{i}")
         return level - self.settings.background_weight * general_oddness(unit, pile) if len(pile) else level
+
+    def restore(self, state: dict[str, Tensor], seen: Sequence[str] = ()) -> Self:
+        lengths = {len(value) for name, value in state.items() if name.startswith("pile_")}
+        if len(lengths) > 1:
+            raise ValueError(
+                f"state must hold one pile, got layers of {sorted(lengths)} pictures; take that of an equal method"
+            )
+        return super().restore(state, seen)
 
     def pile_leaves(self, widths: list[int]) -> dict[str, tuple[torch.dtype, tuple[int | None, ...]]]:
         """What ``learn_background`` leaves, for ``leaves``."""

@@ -86,7 +86,7 @@ class Tsa(TrainedMethod):
     """
 
     Settings = TsaSettings
-    looks = {"tsa": Look("TSA (source strewn as the target)", "#2F8F83", "$A$")}  # noqa: RUF012
+    looks = {"tsa": Look("TSA (source strewn as the target)", "#2F8F83", "$W$")}  # noqa: RUF012
 
     def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
         if hasattr(self, "center"):  # fitted before, or restored: begin anew

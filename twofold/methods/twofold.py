@@ -194,9 +194,9 @@ class TwoFold(TrainedMethod):
             draws = partial(self._select, choose) if settings.aligns else None
             step = partial(self._step, self._views())
             self.losses_ = train(step, {"tail": parts}, *looks_at, self.recipe, draws, again, self.seed, self.progress)
-        if settings.one_class == "msc":
-            self.seen_ = source.contents
-            self.register_buffer("memory", self._unit(x_source).to(self.device))
+            if settings.one_class == "msc":
+                self.seen_ = source.contents
+                self.register_buffer("memory", self._unit(x_source).to(self.device))
         edge = np.quantile(self.anomaly_score(source), settings.radius_quantile, method="inverted_cdf")
         self.register_buffer("edge", torch.tensor(edge, dtype=torch.float32, device=self.device))
         if settings.one_class == "dsvdd":

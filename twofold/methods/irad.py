@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
-from sklearn.ensemble import IsolationForest
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -190,6 +189,8 @@ class Irad(TrainedMethod):
 
     def _refit(self) -> Self:
         """The forest follows from the codes and the seed: it is grown again where a file is loaded."""
+        from sklearn.ensemble import IsolationForest  # a second of imports that no other method needs
+
         codes = np.nan_to_num(self.fitted_to.cpu().numpy())  # a diverged network goes on to its verdict
         self.forest_ = IsolationForest(n_estimators=TREES, random_state=self.seed).fit(codes)
         return self

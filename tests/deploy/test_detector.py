@@ -36,12 +36,7 @@ def strangers_rank(folders, detector):
 def test_the_strangers_of_the_target_and_of_a_new_folder_score_highest(folders, detector):
     without = small("pooled_gaussian", background="none").fit(folders[0] / "source", folders[0] / "target")
     assert min(strangers_rank(folders, without)) > 0.95
-    assert strangers_rank(folders, detector)[0] > 0.95
-
-
-@pytest.mark.xfail(reason="letters, the nearest pile, cost handwritten digits: 0.9475", strict=True, raises=AssertionError)
-def test_the_strangers_of_a_new_folder_score_highest_with_a_pile_too(folders, detector):
-    assert strangers_rank(folders, detector)[1] > 0.95
+    assert min(strangers_rank(folders, detector)) > 0.95
 
 
 @pytest.mark.parametrize("case", CASES)

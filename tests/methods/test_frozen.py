@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from twofold.data.background import load_background
 from twofold.data.domains import ArrayPictures, Domain, View
+from twofold.methods import background as methods_background
 from twofold.parts.fusion import fused, spread
 from twofold.parts.gaussians import fit_pooled
 
@@ -94,7 +95,7 @@ def spaces(method, view):
 
 def oddness(method, view):
     """By distances to the pile's features, sorted, in each layer: the logarithm of the square of the mean of seven."""
-    pile = method.embed(all_of(load_background("emoji" if chosen(method) == "emoji" else "letters")))
+    pile = method.embed(all_of(load_background(chosen(method))))
     pairs = zip(method.units(method.embed(view)), method.units(pile), strict=True)
     return [2 * np.log(distances(z, p, 7)) for z, p in pairs]
 
@@ -115,7 +116,7 @@ def held_out_levels(method, fitted, target):
 @pytest.mark.parametrize("name", ["pooled_gaussian", "target_gaussian"])
 def test_the_method_scores_as_the_parts_say(toy, name):
     """Distances by triangular solving, where the method multiplies by a solved map: an independent way to the score."""
-    method = toy.fitted(name)
+    method = toy.fitted(name, background="letters")
     weight = {"pooled_gaussian": None, "target_gaussian": 0.0}[name]
     fitted = fit_pooled(spaces(method, toy.source), spaces(method, toy.target), method.settings.kept_share, weight)
     parts = zip(fitted.gaussians, spaces(method, toy.test), strict=True)
@@ -142,7 +143,7 @@ def test_the_source_left_out_moves_nothing(toy):
 
 
 def test_a_picture_of_the_target_has_its_held_out_score_and_copies_their_mean(toy):
-    method = toy.build("pooled_gaussian")
+    method = toy.build("pooled_gaussian", background="letters")
     rows = np.r_[0:36, 5]  # one picture twice
     target = toy.target.subset(rows)
     method.fit(toy.source, target)
@@ -182,12 +183,19 @@ def test_a_weight_of_nothing_is_no_pile(toy, name):
     assert not np.allclose(toy.scores(toy.fitted(name, **fields, background="letters")), toy.scores(plain))
 
 
-def test_auto_takes_the_nearest_pile_and_says_how_far_each_lies(toy):
-    auto = toy.fitted("target_only", background="auto")
+def test_auto_takes_the_nearest_pile_and_says_how_far_each_lies(toy, monkeypatch):
+    monkeypatch.setattr(methods_background, "FARTHEST", np.inf)
+    auto = toy.build("target_only", background="auto").fit(toy.source, toy.target)
     named = toy.fitted("target_only", background=chosen(auto))
     np.testing.assert_array_equal(toy.scores(auto), toy.scores(named))
     assert {"background_emoji", "background_letters"} == set(auto.notes_)
     assert set(named.notes_) == {f"background_{chosen(auto)}"}
+
+
+def test_auto_takes_no_pile_where_all_are_far(toy):
+    auto = toy.fitted("target_only", features="layers", background="auto")
+    assert min(value for name, value in auto.notes_.items() if name.startswith("background_")) > methods_background.FARTHEST
+    np.testing.assert_array_equal(toy.scores(auto), toy.scores(toy.fitted("target_only", features="layers", background="none")))
 
 
 def test_a_folder_is_a_pile_and_its_content_moves_the_hash(toy, tmp_path):

@@ -8,9 +8,9 @@ from twofold.runs.config import configure
 from twofold.runs.presets import RECIPE_VERSION
 from twofold.runs.run import prepare, run
 
-# of recipe 4, digits type->optdigits, normal 3, seed 0, 3 steps where anything is trained: AUROC, and the mean test score.
+# of recipe 5, digits type->optdigits, normal 3, seed 0, 3 steps where anything is trained: AUROC, and the mean test score.
 # A number of a new method is pinned here once it is final; it needs none to be tested.
-RECIPE = 4
+RECIPE = 5
 GOLDEN = {
     "random_init": (13.5882, 0.10988766),
     "zero_shot": (52.8619, 0.93838655),
@@ -23,8 +23,8 @@ GOLDEN = {
     "density": (56.5299, 0.44191166),
     "oracle": (57.8950, 0.42542068),
     "in_domain": (92.9793, 0.19673316),
-    "target_gaussian": (97.8322, 2.795825),
-    "pooled_gaussian": (97.8923, 2.605192),
+    "target_gaussian": (97.9838, 2.729497),
+    "pooled_gaussian": (98.1530, 2.583608),
 }
 # The order of a sum is the processor's: between SSE4.1 and AVX-512 the means differ by up to 1.4e-6 of themselves (they did so
 # on the machine that pinned them, for target_gaussian; trained ones by up to 5e-7) and no AUROC did. Ten times that is let

@@ -25,6 +25,9 @@ that can be read as digits are left out in both cases (O as 0, I and l as 1, Z a
 nearest among letters and digits, by the correlation of pixels, are digits in more than one of eight (A as 4, J and T as 1).
 
 "photos" are features of photographs, since the pictures themselves may not be handed on: ``networks.piles``.
+
+A pile that lies farther from the target than twice as far as the target's own pictures lie from each other is none of its
+style, and ``auto`` takes none: ``parts.oddness``.
 """
 
 from __future__ import annotations
@@ -85,7 +88,7 @@ SHOWN = {
 }
 
 LETTERS = "".join(letter for letter in string.ascii_letters if letter not in "ABDGIJOQSTZbgijloqsz")
-GLYPHS_PER_LETTER = 38
+GLYPHS_PER_LETTER = 12  # as many letters as drawings, about
 RENDERING_SEED = 20260102  # fixed, and not the digits': no letter is turned as a digit is
 
 
@@ -106,7 +109,7 @@ def load_background(name: str | os.PathLike[str]) -> Domain:
 
     >>> pile = load_background("emoji")
     >>> pile.name, pile.classes, len(pile), len(load_background("letters"))
-    ('emoji of facebook', ('background',), 355, 1216)
+    ('emoji of facebook', ('background',), 355, 384)
     """
     if name == "emoji":
         return _emoji()

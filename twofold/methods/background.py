@@ -16,7 +16,7 @@ from torch.nn import functional
 from twofold.data.background import BACKGROUNDS, load_background
 from twofold.methods.base import STRICT, FrozenMethod, Settings
 from twofold.networks.piles import piles
-from twofold.parts.oddness import general_oddness, nearest
+from twofold.parts.oddness import FARTHEST, general_oddness, nearest, own_oddness
 
 __all__ = ["BackgroundMethod", "BackgroundSettings"]
 
@@ -46,7 +46,7 @@ class BackgroundMethod(FrozenMethod):
         e_l(x) = \log d_l(x) - \lambda g_l(x)
 
     d is the squared distance to what is normal, g the ``general_oddness``. With ``auto`` the pile is the nearest to the
-    pictures taken for normal.
+    pictures taken for normal, and none where all are far.
     """
 
     def spaces(self, z: Tensor) -> list[Tensor]:
@@ -74,7 +74,12 @@ class BackgroundMethod(FrozenMethod):
             name: [general_oddness(unit, pile).numpy() for unit, pile in zip(units, of_pile, strict=True)]
             for name, of_pile in seen.items()
         }
-        chosen, far = nearest({name: [layer[normal] for layer in layers] for name, layers in general.items()})
+        own = [own_oddness(unit[torch.from_numpy(normal)]).numpy() for unit in units] if seen else []
+        chosen, far = nearest(
+            {name: [layer[normal] for layer in layers] for name, layers in general.items()},
+            own,
+            FARTHEST if self.settings.background == "auto" else np.inf,  # a pile that was named is taken
+        )
         self.notes_ |= {f"background_{name if name in NAMED else 'own'}": value for name, value in far.items()}
         for i, unit in enumerate(units):
             pile = unit[:0].float() if chosen is None else seen[chosen][i]

@@ -1,10 +1,13 @@
-"""A pile of generic pictures as networks see it; of photographs there are only features, made by this module's own command.
+"""Piles of generic pictures as networks see them: features that are shipped, since embedding a pile takes as long as a fit.
 
-``python -m twofold.networks.piles FOLDER`` writes ``photographs.safetensors`` anew. FOLDER holds one picture of each
-ImageNet class as ``<WordNet id>_<name>.jpg`` (github.com/EliSchwartz/imagenet-sample-images). Pictures of a class that one of
-the photographic data sets has too are left out, ``SHOWN``, as a pile shows no class of a task; of the others every third is
-kept. Their features are those of the embedded preset's networks at 128 px, hidden and last layer, as half-precision numbers.
-Any other network or size is refused: a folder of photographs does the same there.
+``python -m twofold.networks.piles FOLDER`` writes ``piles.safetensors`` anew: half-precision features of every pile as the
+embedded preset's networks see it at 128 px, hidden and last layer. For another network or size drawings and letters are
+embedded here; of photographs, which may not be handed on, there are only these features.
+
+FOLDER holds one photograph of each ImageNet class as ``<WordNet id>_<name>.jpg``
+(github.com/EliSchwartz/imagenet-sample-images). Pictures of a class that one of the photographic data sets has too are left
+out, ``SHOWN``, as a pile shows no class of a task; of the others every third is kept. Any network or size of which no
+features are here is refused: a folder of photographs does the same there.
 """
 
 from __future__ import annotations
@@ -30,9 +33,9 @@ from twofold.networks.backbones import Extractor, load_layers
 from twofold.networks.cache import EmbeddingCache
 from twofold.networks.weights import WHEELS, resolve_weights
 
-__all__ = ["piles", "write_photographs"]
+__all__ = ["piles", "write_piles"]
 
-PHOTOGRAPHS = Path(__file__).with_name("photographs.safetensors")
+SHIPPED = Path(__file__).with_name("piles.safetensors")
 SIZE_PX = 128  # of the embedded preset's encoder on photographs
 EVERY = 3  # of the photographs is kept: neighbours in 250 tell what those in 750 tell
 
@@ -96,22 +99,23 @@ def piles(name: str, extractors: Sequence[Extractor], embedded: EmbeddingCache) 
     {}
     """
     wanted = {"none": (), "auto": BACKGROUNDS}.get(name, (name,))
+    shipped = _shipped(SHIPPED) if wanted else {}
     found = {}
     for pile in wanted:
-        if pile != "photos":
+        keys = [f"{pile} {extractor.key}" for extractor in extractors]
+        if shipped.keys() >= set(keys):
+            seen = [shipped[key] for key in keys]
+        elif pile != "photos":
             domain = load_background(pile)
             seen = [embedded.embed(extractor, View(domain, np.arange(len(domain)))) for extractor in extractors]
+        elif name == "auto":
+            continue
         else:
-            shipped = _shipped(PHOTOGRAPHS)
-            unseen = [extractor.key for extractor in extractors if extractor.key not in shipped]
-            if unseen and name == "auto":
-                continue
-            if unseen:
-                raise InputError(
-                    f"wanted photographs as {unseen[0]} sees them, got features for {', '.join(sorted(shipped))} alone; "
-                    "name a folder of photographs as background"
-                )
-            seen = [shipped[extractor.key] for extractor in extractors]
+            here = ", ".join(sorted(key.removeprefix("photos ") for key in shipped if key.startswith("photos ")))
+            raise InputError(
+                f"wanted photographs as {' and '.join(extractor.key for extractor in extractors)} sees them, got features "
+                f"for {here} alone; name a folder of photographs as background"
+            )
         found[pile] = torch.cat(seen, dim=1)
     return found
 
@@ -123,9 +127,9 @@ def _shipped(path: Path) -> dict[str, Tensor]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}
             digest = (file.metadata() or {}).get("sha256")
     except (OSError, SafetensorError) as error:
-        raise InputError(f"wanted the features of photographs in {path.name}, got: {error}; install twofold again") from error
+        raise InputError(f"wanted the features of piles in {path.name}, got: {error}; install twofold again") from error
     if digest != _digest(tensors):
-        raise InputError(f"wanted the features of photographs in {path.name}, got other numbers; install twofold again")
+        raise InputError(f"wanted the features of piles in {path.name}, got other numbers; install twofold again")
     return {key: rows.float() for key, rows in tensors.items()}
 
 
@@ -144,21 +148,23 @@ def generic(names: Sequence[str]) -> list[int]:
     return [row for row, number in enumerate(numbers) if number not in shown and not DOGS[0] <= number <= DOGS[1]][::EVERY]
 
 
-def write_photographs(folder: str | Path, path: Path = PHOTOGRAPHS) -> None:
-    """Write the features of a folder of photographs, as the networks whose weights pip brings see them.
+def write_piles(folder: str | Path, path: Path = SHIPPED) -> None:
+    """Write the features of every pile, photographs from a folder, as the networks whose weights pip brings see them.
 
     Raises
     ------
     InputError : no pictures, or weights out of reach.
     """
-    pictures, tensors = load_pictures(folder), {}
-    view = View(pictures, np.array(generic(pictures.ids.tolist())))
+    photographs = load_pictures(folder)
+    views = {"photos": View(photographs, np.array(generic(photographs.ids.tolist())))}
+    views |= {pile: View(domain, np.arange(len(domain))) for pile in ("emoji", "letters") for domain in [load_background(pile)]}
+    tensors = {}
     for name in WHEELS:
         extractor, _ = load_layers(name, resolve_weights(name), SIZE_PX)
-        tensors[extractor.key] = EmbeddingCache().embed(extractor, view).half()
+        tensors |= {f"{pile} {extractor.key}": EmbeddingCache().embed(extractor, view).half() for pile, view in views.items()}
     with whole(path) as aside:
         save_file(tensors, aside, {"sha256": _digest(tensors)})
 
 
 if __name__ == "__main__":
-    write_photographs(sys.argv[1])
+    write_piles(sys.argv[1])

@@ -9,7 +9,7 @@ from twofold.data.piped import PIPED_DOMAINS
 
 __all__ = ["PAIRS", "PRESETS", "RECIPE_VERSION", "preset_values"]
 
-RECIPE_VERSION = 4  # raised by every commit that moves a number
+RECIPE_VERSION = 5  # raised by every commit that moves a number
 
 # choosing defaults, looking, or one confirmation after all choices are made
 PAIRS = {

@@ -37,7 +37,7 @@ def flag(name):
 
 
 def script(*arguments):
-    return [sys.executable, "-m", "twofold.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "twofold", *map(str, arguments)]
 
 
 def help_of(*arguments):

@@ -333,7 +333,3 @@ def main(argv: list[str] | None = None) -> int:
         reason, code = "wanted more memory than there is, got none; take smaller pictures, or fewer --jobs", 1
     _say("twofold: " + " ".join(reason.split()))
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,7 +5,7 @@ import pytest
 
 from twofold.errors import InputError
 from twofold.runs import search as room
-from twofold.runs.search import Rung, candidates, search
+from twofold.runs.search import Rung, candidates, name_of, search
 from twofold.runs.store import RunStore
 
 PAIRS = [("digits", "type", "optdigits"), ("emoji", "windows", "apple")]
@@ -159,3 +159,14 @@ def test_rungs_of_real_runs(tmp_path):
     assert len(stored) == 3
     last = [r["auroc"] for r in stored if r["config"]["settings"]["target_neighbors"] == found.best["target_neighbors"]]
     assert found.log["mean"].iloc[-1] == pytest.approx(sum(last) / 2)
+
+
+def test_what_is_found_holds_the_runs_that_the_log_is_made_from(made, tmp_path):
+    made(collapsed=lambda config: config.recipe.learning_rate == 0.001)
+    found = search(RATES, tmp_path / "log.csv", PAIRS, SMALL, keep=1 / 3)
+    first = found.runs[found.runs["rung"] == 0]
+    assert len(found.runs) == found.log["n_runs"].sum()
+    assert first.groupby("candidate", sort=False).size().tolist() == [2] * 6
+    assert first[["dataset", "normal", "seed"]].drop_duplicates().values.tolist() == [["digits", "c", 0], ["emoji", "r", 0]]
+    assert first.groupby("candidate")["collapsed"].any().to_dict()[name_of(RATES[0])]
+    assert first["seconds"].tolist() == [60.0] * 12

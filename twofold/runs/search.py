@@ -15,11 +15,11 @@ import pandas as pd
 from twofold.data import normal_classes
 from twofold.errors import InputError
 from twofold.files import write_text
-from twofold.runs.config import configure, words
+from twofold.runs.config import RunConfig, configure, words
 from twofold.runs.presets import PAIRS
 from twofold.runs.sweeps import read_fields, sweep
 
-__all__ = ["RUNGS", "Found", "Rung", "candidates", "search", "some_classes", "spelled_pairs", "spelled_rungs"]
+__all__ = ["RUNGS", "Found", "Rung", "candidates", "name_of", "search", "some_classes", "spelled_pairs", "spelled_rungs"]
 
 Pair = tuple[str, str, str]  # data set, source, target
 
@@ -41,6 +41,7 @@ class Found(NamedTuple):
     log: pd.DataFrame  # one row a candidate and rung
     best: dict[str, Any] | None  # of the last rung that was run as a whole; None where the budget held not even one
     failed: int  # runs that ended in an error
+    runs: pd.DataFrame  # one row a run: what the log is made from
 
 
 def spelled_pairs(text: str) -> list[Pair]:
@@ -110,7 +111,7 @@ def candidates(fields: dict[str, list[Any]], at_most: int | None = None, seed: i
     return [every[i] for i in sorted(drawn)]
 
 
-def _name(candidate: dict[str, Any]) -> str:
+def name_of(candidate: dict[str, Any]) -> str:
     """A candidate in short; unlike a run's name it says values that are defaults, too."""
     inside = words({name: value for name, value in candidate.items() if name != "method"})
     return f"{candidate.get('method', 'twofold')}[{inside}]"
@@ -132,6 +133,13 @@ def _tasks(pair: Pair, rung: Rung, root: str | None) -> list[dict[str, Any]]:
     return [{**task, "normal": normal, "seed": seed} for normal in normals for seed in range(rung.n_seeds)]
 
 
+def _ran(candidate: dict[str, Any], rung: int, config: RunConfig, result: dict[str, Any]) -> dict[str, Any]:
+    """A line of the runs that the log is made from."""
+    task = {field: getattr(config.task, field) for field in ("dataset", "source", "target", "normal", "seed")}
+    told = {key: result[key] for key in ("auroc", "collapsed", "error", "config_hash")}
+    return {"candidate": name_of(candidate), "rung": rung, **task, **told, "seconds": result["seconds"]["total"]}
+
+
 def _row(candidate: dict[str, Any], rung: int, results: dict[Pair, list[dict[str, Any]]]) -> dict[str, Any]:
     """A line of the log."""
 
@@ -141,7 +149,7 @@ def _row(candidate: dict[str, Any], rung: int, results: dict[Pair, list[dict[str
     means = {" ".join((pair[0], "->".join(pair[1:]))): np.mean([counted(r) for r in found]) for pair, found in results.items()}
     every = [result for found in results.values() for result in found]
     return {
-        "candidate": _name(candidate),
+        "candidate": name_of(candidate),
         "rung": rung,
         **means,
         "mean": np.mean(list(means.values())),
@@ -185,7 +193,8 @@ def search(
     -------
     Found; its log has the columns candidate, rung, the mean AUROC of each pair, their mean, n_runs, n_collapsed, n_failed,
     seconds, kept (None where the budget ended within the rung). A run that collapsed or failed counts as 50. Of the last rung
-    one is kept.
+    one is kept. Its runs have the columns candidate, rung, dataset, source, target, normal, seed, auroc, collapsed, error,
+    config_hash, seconds.
 
     Raises
     ------
@@ -196,6 +205,7 @@ def search(
     for candidate, pair in itertools.product(pool, pairs):  # what cannot be is said before the work begins
         configure(*pair, "0", **candidate)
     rows: list[dict[str, Any]] = []
+    runs: list[dict[str, Any]] = []
     spent: dict[str, float] = {}  # seconds of each run, by its hash
     best, alive = None, list(pool)
     for number, rung in enumerate(rungs):
@@ -204,10 +214,11 @@ def search(
         for candidate in alive:
             if hours is not None and sum(spent.values()) >= 3600 * hours:
                 log(f"stopped in rung {number}: the budget of {hours:g} core hours is spent")
-                return _found(rows, best)
+                return _found(rows, best, runs)
             configs = [configure(**task, **candidate) for found in tasks.values() for task in found]
             results = sweep(configs, out, jobs, root, device, log=log)
             spent |= {str(result["config_hash"]): result["seconds"]["total"] or 0.0 for result in results}
+            runs += [_ran(candidate, number, *each) for each in zip(configs, results, strict=True)]
             waiting = iter(results)
             rows.append(_row(candidate, number, {pair: [next(waiting) for _ in found] for pair, found in tasks.items()}))
             _write(log_file, rows)
@@ -218,11 +229,11 @@ def search(
             row["kept"] = i in kept
         _write(log_file, rows)
         best, alive = alive[order[0]], [alive[i] for i in sorted(kept)]
-    return _found(rows, best)
+    return _found(rows, best, runs)
 
 
-def _found(rows: list[dict[str, Any]], best: dict[str, Any] | None) -> Found:
-    return Found(pd.DataFrame(rows), best, sum(row["n_failed"] for row in rows))
+def _found(rows: list[dict[str, Any]], best: dict[str, Any] | None, runs: list[dict[str, Any]]) -> Found:
+    return Found(pd.DataFrame(rows), best, sum(row["n_failed"] for row in rows), pd.DataFrame(runs))
 
 
 def _write(log_file: str | Path, rows: list[dict[str, Any]]) -> None:

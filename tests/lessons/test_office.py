@@ -85,7 +85,7 @@ def test_all_ninety_printed_means_and_spreads_follow_from_their_classes():
     assert len(rows) == 2 * (4 * 8 + 5 + 8)  # mean and std; four blocks of eight methods, then five, then eight
     assert rows["difference"].abs().max() <= 0.011
     off = rows[rows["printed"] != rows["recomputed"].round(2)]
-    assert set(off["method"]) == {"MsRA"}  # 67.2867 printed as 67.28, in Tables 2 and 3
+    assert set(off["method"]) == {"msra"}  # 67.2867 printed as 67.28, in Tables 2 and 3
     assert len(off) == 2
 
 

@@ -56,7 +56,7 @@ def test_the_paper_s_methods_come_first_and_in_its_order_then_ours():
 
 
 def test_what_was_not_run_is_marked_quoted_and_has_no_number_of_ours():
-    row = row_of(beside_published(collected(("twofold", 80.0, 0)), published("table2")), "MsRA")
+    row = row_of(beside_published(collected(("twofold", 80.0, 0)), published("table2")), "msra")
     assert (row["ours"], row["measured on"], row["n"], row["difference"]) == ("quoted only", "", "", "")
     assert row["published"].startswith("67.28")
 

@@ -14,10 +14,20 @@ from twofold.results.sentences import fallen_words
 from twofold.results.statistics import PAIR, PROTOCOL, above
 from twofold.runs.config import configure
 
-__all__ = ["BLOCKS", "TABLES", "check_claims", "claims", "printed_difference", "published"]
+__all__ = ["BLOCKS", "RIVALS", "TABLES", "TEXT", "check_claims", "claims", "printed_difference", "published"]
 
 TABLES = tuple(f"table{number}" for number in range(1, 9))
+TEXT = "text"  # claims that hold numbers of several tables against each other
 FOLDER = Path(__file__).with_name("published_tables")
+RIVALS = (
+    "few_shot",
+    "msra",
+    "gnl",
+    "irad",
+    "ildr",
+    "tsa",
+    "biost",
+)  # each run in one way here, whatever its name says
 
 # the paper's name of an adaptation -> data set, source and target as this package names them
 BLOCKS = {
@@ -80,13 +90,14 @@ def claims(table: str | None = None) -> pd.DataFrame:
 
     Parameters
     ----------
-    table : ``table1`` to ``table8``, ``figure4`` or ``figure5``.
+    table : ``table1`` to ``table8``, ``figure4``, ``figure5``, or ``text``, whose claims compare across tables.
 
     Returns
     -------
     One row a claim: table, sentence (in our words), better and worse (methods, each with its base and what is changed in it),
     gain (points of AUROC promised at least; 0 is the sign alone), better_ratio and worse_ratio (share of anomalies in the
-    unlabelled target). A claim of the text that its own table contradicts is kept as claimed.
+    unlabelled target), within (of "comparable": how far apart at most, our reading, else NaN), blocks (on which the paper says
+    so, with semicolons between them; empty is all). A claim of the text that its own table contradicts is kept as claimed.
 
     Raises
     ------
@@ -95,7 +106,7 @@ def claims(table: str | None = None) -> pd.DataFrame:
     >>> claims("table6")["better"].tolist()
     ['twofold', 'twofold[one_class=msc]']
     """
-    every = pd.read_csv(FOLDER / "claims.csv", keep_default_na=False)
+    every = pd.read_csv(FOLDER / "claims.csv", keep_default_na=False, na_values={"within": ""})
     for place, side in ((2, "better"), (3, "worse")):
         every.insert(place, side, _named(every[f"{side}_base"], every[f"{side}_changed"]))
     if table is None:
@@ -106,12 +117,20 @@ def claims(table: str | None = None) -> pd.DataFrame:
 
 def printed_difference(claim: Any, pair: tuple[str, str, str]) -> tuple[float | None, str]:
     """The printed difference and where it stands: the same pair if the table has it, else the mean over its pairs."""
-    if claim.table not in TABLES:
+    if claim.table not in (*TABLES, TEXT):
         return None, ""
-    rows = published(claim.table).query("normal == 'mean'").set_index(["block", "method"])
+    rows = pd.concat([published(table) for table in (TABLES if claim.table == TEXT else [claim.table])])
+    rows = rows.query("normal == 'mean'").drop_duplicates(["block", "method"])  # of two that are printed the first
+    if claim.blocks:
+        rows = rows[rows["block"].isin(claim.blocks.split(";"))]
+    rows = rows.set_index(["block", "method"])
+    if claim.better not in rows.index.get_level_values("method"):
+        return None, ""
     gains = rows["gain"].xs(claim.better, level="method")[rows["over"].xs(claim.better, level="method") == claim.worse]
     if claim.worse in rows.index.get_level_values("method"):
-        gains = rows["auroc"].xs(claim.better, level="method") - rows["auroc"].xs(claim.worse, level="method")
+        gains = (rows["auroc"].xs(claim.better, level="method") - rows["auroc"].xs(claim.worse, level="method")).dropna()
+    if gains.empty:
+        return None, ""
     same = [block for block in gains.index if BLOCKS[block] == pair]
     if same or len(gains) == 1:
         block = (same or list(gains.index))[0]
@@ -134,6 +153,8 @@ def _measured(runs: pd.DataFrame, claim: Any, overrides: Mapping[str, Any]) -> d
         (claim.worse_base, claim.worse_changed, claim.worse_ratio),
     ):
         name = _run_name(base, changed, runs.iloc[0], overrides)
+        known = [method for method in runs["method"].unique() if method.partition("[")[0] == base]
+        name = known[0] if base in RIVALS and len(known) == 1 else name
         side = runs[(runs["method"] == name) & np.isclose(runs["anomaly_ratio"], ratio)]
         sides.append(side.assign(method=f"{name} at {ratio:.0%}", anomaly_ratio=0.0))  # the ratio is in the name now
     better, worse = sides
@@ -141,9 +162,16 @@ def _measured(runs: pd.DataFrame, claim: Any, overrides: Mapping[str, Any]) -> d
         return {**dict.fromkeys(["difference", "low", "high", "n_classes"]), "collapsed": "", "verdict": "not run"}
     found = above(pd.concat(sides), better["method"].iloc[0], worse["method"].iloc[0])
     if found["verdict"] in ("above", "below", "undecided"):
-        found["verdict"] = "holds" if found["low"] > claim.gain else "reversed" if found["high"] < 0 else "undecided"
+        found["verdict"] = _held(claim, found["low"], found["high"])
     found["collapsed"] = fallen_words(found["collapsed"])
     return {field: found[field] for field in ("difference", "low", "high", "n_classes", "collapsed", "verdict")}
+
+
+def _held(claim: Any, low: float, high: float) -> str:
+    """What an interval says of a claim; "comparable" holds where all of it is near zero, and is reversed where none is."""
+    if pd.isna(claim.within):
+        return "holds" if low > claim.gain else "reversed" if high < 0 else "undecided"
+    return "holds" if max(-low, high) < claim.within else "reversed" if max(low, -high) > claim.within else "undecided"
 
 
 def check_claims(frame: pd.DataFrame, table: str, **overrides: Any) -> pd.DataFrame:
@@ -152,7 +180,7 @@ def check_claims(frame: pd.DataFrame, table: str, **overrides: Any) -> pd.DataFr
     Parameters
     ----------
     frame : runs; tables are checked on those at 10 % anomalies.
-    table : ``table1`` to ``table8``, ``figure4`` or ``figure5``.
+    table : as in ``claims``.
     overrides : fields that every run of both sides changes, such as ``learning_rate``.
 
     Returns
@@ -160,8 +188,9 @@ def check_claims(frame: pd.DataFrame, table: str, **overrides: Any) -> pd.DataFr
     One row a pair and claim: dataset, source, target, table, sentence, better, worse, gain, published (the printed
     difference: of the same pair if the table has it, else the mean over its pairs), published_on, difference, low, high
     (95 % interval over classes), n_classes, collapsed (in words which runs of either method did; their classes are left out)
-    and verdict: holds (low above gain), reversed (high below 0), undecided, too few classes (under five, and then no
-    interval), one class (declared by the data set), collapsed (no class is left), not run (no class and seed that both have).
+    and verdict: holds (low above gain; of "comparable" the whole interval within), reversed (high below 0), undecided, too
+    few classes (under five, and then no interval), one class (declared by the data set), collapsed (no class is left), not
+    run (no class and seed that both have).
 
     Raises
     ------

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 
 from twofold.errors import InputError
-from twofold.results.published import BLOCKS
+from twofold.results.published import BLOCKS, RIVALS
 from twofold.results.sentences import interval_words, rest_words, verdict_count, with_spread
 from twofold.results.statistics import PAIR, PROTOCOL, above, class_means, look_of, one_of_each
 
@@ -35,6 +35,12 @@ def _block(pair: tuple[str, str, str], quoted: pd.DataFrame) -> str:
     if own or len(blocks) == 1:
         return (own or blocks)[0]
     raise InputError(f"wanted one published block beside {pair_name(pair)}, got {', '.join(blocks)}; select one of them")
+
+
+def _ours_of_rivals(theirs: Collection[str], ours: Sequence[str]) -> dict[str, str]:
+    """The paper's rivals, each with the only name under which it was run here, such as one that says how many shots."""
+    found = {rival: [name for name in ours if name.partition("[")[0] == rival] for rival in RIVALS if rival in theirs}
+    return {rival: names[0] for rival, names in found.items() if len(names) == 1}
 
 
 def _printed(row: dict[str, Any] | None) -> str:
@@ -102,11 +108,13 @@ def beside_published(collected: pd.DataFrame, quoted: pd.DataFrame) -> pd.DataFr
         means = quoted[(quoted["block"] == block) & (quoted["normal"] == "mean")]
         theirs = {row["method"]: row for row in means.to_dict("records")}
         ours = {row["method"]: row for row in group.to_dict("records")}
-        for method in dict.fromkeys([*theirs, *ours]):
+        names = _ours_of_rivals(theirs, list(ours))
+        for method in dict.fromkeys([*(names.get(method, method) for method in theirs), *ours]):
+            quote = theirs.get(next((known for known, own in names.items() if own == method), method))
             row = {"measured on": pair_name(pair) if method in ours else "", "method": method, **_measured(ours.get(method))}
-            row["quoted from"] = block.replace("->", "→") if method in theirs else ""
-            row["published"] = _printed(theirs.get(method))
-            row["difference"] = _difference(ours, method, theirs.get(method))
+            row["quoted from"] = block.replace("->", "→") if quote else ""
+            row["published"] = _printed(quote)
+            row["difference"] = _difference(ours, method, quote)
             rows.append(row)
     return pd.DataFrame(rows)
 

@@ -32,7 +32,9 @@ def small(method, **settings):
     fields = {**SMALL, **settings}
     while True:
         try:
-            return TwoFoldDetector(method, fields, device="cpu")
+            detector = TwoFoldDetector(method, fields, device="cpu")
+            _ = detector.config
+            return detector
         except UnreadError as error:
             del fields[error.field]
 

@@ -147,7 +147,7 @@ def test_twenty_pictures_are_enough_and_nineteen_are_not(folders, tmp_path):
     detector = small("pooled_gaussian")
     with pytest.raises(InputError, match="at least 20 target pictures, got 19"):
         detector.fit(source, tmp_path / "few")
-    assert detector.method_ is None
+    assert not hasattr(detector, "method_")
     write(target, rows[19:20], tmp_path / "few" / "inner")
     assert np.isfinite(detector.fit(source, tmp_path / "few").anomaly_score(place / "new")).all()
     write(target, rows[:1], tmp_path / "one")
@@ -172,14 +172,14 @@ def test_twenty_pictures_are_enough_and_nineteen_are_not(folders, tmp_path):
 )
 def test_a_detector_that_cannot_be_is_refused_at_the_door(method, settings, words):
     with pytest.raises(InputError, match=words):
-        TwoFoldDetector(method, settings, device="cpu")
+        _ = TwoFoldDetector(method, settings, device="cpu").config
 
 
 def test_another_preset_or_device_that_is_not_there_is_refused():
     with pytest.raises(InputError, match="wanted a preset"):
-        TwoFoldDetector(preset="paper2")
+        _ = TwoFoldDetector(preset="paper2").config
     with pytest.raises(InputError, match="wanted a device"):
-        TwoFoldDetector(device="cuda:99")
+        TwoFoldDetector(device="cuda:99").fit(np.zeros((2, 8, 8), np.uint8), np.zeros((20, 8, 8), np.uint8))
 
 
 def test_what_was_not_fitted_is_refused(folders, tmp_path):
@@ -194,7 +194,7 @@ def test_scores_that_are_not_finite_make_no_detector(folders, fitted, monkeypatc
     detector = small("zero_shot")
     with pytest.raises(InputError, match="wanted finite scores, got 44 of 44 that are not"):
         detector.fit(folders[0] / "source", folders[0] / "target")
-    assert detector.method_ is None
+    assert not hasattr(detector, "method_")
     with pytest.raises(InputError, match="wanted finite scores, got 40 of 40 that are not"):
         fitted("zero_shot").anomaly_score(folders[0] / "new")
 

@@ -189,7 +189,7 @@ def test_the_practitioner_s_detector_looks_at_no_name_of_a_folder(toy, tmp_path,
     config = toy.config(method)
     if config.told:
         with pytest.raises(InputError, match="told no answers"):
-            TwoFoldDetector(method, config.changed)
+            _ = TwoFoldDetector(method, config.changed).config
         return
     names, rng, found = np.array(["disc", "stripes"])[toy.labels], np.random.default_rng(0), []
     for place, named in (("honest", names), ("scrambled", rng.permutation(names))):

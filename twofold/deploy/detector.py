@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Self
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 
 from twofold.compute import keep_memory, pick_device, single_thread
 from twofold.data.domains import Domain, View
-from twofold.data.folders import load_pictures
 from twofold.data.reading import READING_VERSION
-from twofold.deploy.saved import FORMAT, Network, Sheet, foreign, read, write
+from twofold.deploy.card import model_card
+from twofold.deploy.fields import configured, told_by, written
+from twofold.deploy.given import Pictures, given, joined
+from twofold.deploy.packed import Unpacked, packed
+from twofold.deploy.saved import FORMAT, Calibration, Network, Sheet, Shown, foreign, read, write
+from twofold.deploy.thresholds import check_rule, draw_line, line_of
+from twofold.deploy.thumbnails import NAME, SIDE_PX, Thumbnails, thumbnails
+from twofold.deploy.trust import judge
 from twofold.errors import InputError
-from twofold.methods.background import NAMED
 from twofold.methods.base import Method
-from twofold.networks.weights import WHEELS, resolve_weights
-from twofold.runs.config import RunConfig, TaskConfig, configure
+from twofold.runs.config import RunConfig
 from twofold.runs.run import build, resolved
 
-__all__ = ["TwoFoldDetector"]
+__all__ = ["TwoFoldDetector", "UnfittedError"]
 
 LEAST_SOURCE, LEAST_TARGET = 2, 20
-LARGEST_PX = 1024  # of a picture's side: a file may not ask for more memory than a batch of these
 SAME = 1e-4  # relative, of the witness: processors differ by 1e-6, sizes and networks by more
 SAME_ELSEWHERE = 1e-2  # on other devices, which round the numbers of a convolution
 PACKAGES = ("twofold", "torch", "torchvision", "timm", "numpy", "pillow")
 
 
-class TwoFoldDetector:
+class UnfittedError(InputError, NotFittedError):
+    """A detector that has seen no pictures was asked for something: one line here, ``NotFittedError`` to scikit-learn."""
+
+
+class TwoFoldDetector(BaseEstimator):
     """Find anomalies in a domain without labels, by any method that is told no answers.
 
     Parameters
@@ -41,21 +49,30 @@ class TwoFoldDetector:
     settings : fields of the method, its networks and its recipe, such as ``kept_share`` or ``encoder``, and ``seed``.
     preset : where the networks and their picture sizes come from.
     device : auto, cpu, cuda, mps.
+    fpr : promised share of normal pictures that are called anomalous, in (0, 1).
+    rule : how the line is drawn, one of ``thresholds.RULES``; ``auto`` is the one that kept its promise and found most.
+
+    Nothing of it is checked before it is used: ``config`` and ``fit`` refuse what cannot be.
 
     Attributes
     ----------
-    config : of a run whose task is two folders.
-    method_ : the fitted method, None before ``fit``; its ``selected_`` and ``notes_`` are about the target's pictures, in the
-        order of their ids.
-    held_out_ : (n,) scores of the target's own pictures, in the order of their ids, None before ``fit``.
+    method_ : the fitted method; its ``selected_`` and ``notes_`` are about the target's pictures, in the order of ``ids_``.
+    ids_ : (n,) names of the target's pictures that were read, those ``also_normal`` last.
+    held_out_ : (n,) scores of the target's own pictures, each judged without itself.
+    line_, threshold_ : the line with its promise, and its score.
+    labels_ : (n,) 1 for those of the fitted target above the line, else 0.
+    trust_ : what the pictures say of the detector, without a label.
+    skipped_ : ``"source"`` and ``"target"`` -> id -> why it was not read.
+    thumbnails_ : small pictures for the report, None where a file was written without.
+    n_source_ : pictures of the source.
 
     Raises
     ------
-    InputError : an unknown field or value, a method that reads labels or shots, a device that is not there.
+    InputError : of ``config``: an unknown field or value, a method that reads labels or shots.
 
     >>> TwoFoldDetector(settings={"kept_share": 0.9}).config.name
     'pooled_gaussian[kept_share=0.9]'
-    >>> TwoFoldDetector("oracle")
+    >>> TwoFoldDetector("oracle").config
     Traceback (most recent call last):
     twofold.errors.InputError: wanted a method that is told no answers, got oracle, which reads labels; choose another...
     """
@@ -66,90 +83,145 @@ class TwoFoldDetector:
         settings: Mapping[str, Any] | None = None,
         preset: str = "embedded",
         device: str = "auto",
+        fpr: float = 0.05,
+        rule: str = "auto",
     ) -> None:
-        self.config = _configured(method, dict(settings or {}), preset)
-        self.device = pick_device(device)
-        self.method_: Method | None = None
-        self.held_out_: np.ndarray | None = None
+        self.method, self.settings, self.preset, self.device = method, settings, preset, device
+        self.fpr, self.rule = fpr, rule
 
-    def fit(self, source: str | os.PathLike[str] | Domain, target: str | os.PathLike[str] | Domain) -> Self:
+    @property
+    def config(self) -> RunConfig:
+        """Of a run whose task is two folders."""
+        return configured(self.method, dict(self.settings or {}), self.preset)
+
+    def fit(self, source: Pictures, target: Pictures, also_normal: Pictures | None = None) -> Self:
         """Learn what is normal in the target, from normal pictures of elsewhere and the target's own, without labels.
 
         Parameters
         ----------
-        source : folder (or domain) of at least 2 pictures, all normal.
-        target : folder (or domain) of at least 20 pictures without labels, most of them normal.
+        source : folder, list of files, array (n, h, w, 3), torch data set or domain of at least 2 pictures, all normal.
+        target : the like, of at least 20 pictures without labels, most of them normal.
+        also_normal : pictures of the target that someone has looked at and found normal, such as earlier false alarms: they
+            join the target.
 
         Raises
         ------
         InputError : a folder that cannot be read, too few pictures, weights out of reach, a training that diverged.
         """
-        source, target = _view(source), _view(target)
-        for words, view, least in (("normal source", source, LEAST_SOURCE), ("target", target, LEAST_TARGET)):
-            if len(view) < least:
-                raise InputError(f"wanted at least {least} {words} pictures, got {len(view)}; add pictures")
+        config, device = self.config, pick_device(self.device)
+        check_rule(self.rule, self.fpr)
+        source, target = given(source), given(target)
+        skipped = {"source": dict(getattr(source, "skipped", {})), "target": dict(getattr(target, "skipped", {}))}
+        for words, domain, least in (("normal source", source, LEAST_SOURCE), ("target", target, LEAST_TARGET)):
+            if len(domain) < least:
+                raise InputError(f"wanted at least {least} {words} pictures, got {len(domain)}; add pictures")
+        if also_normal is not None:
+            target = joined(target, given(also_normal))
         keep_memory()
-        order = np.argsort(target.contents, kind="stable")  # not that of the names: folders may be named for their classes
-        by_content = source.subset(np.argsort(source.contents, kind="stable")), target.subset(order)
+        own, order = _view(target), np.argsort(target.contents, kind="stable")  # names may be those of classes
+        views = _view(source).subset(np.argsort(source.contents, kind="stable")), own.subset(order)
         with single_thread():
-            method = build(self.config, self.device).fit(*by_content)
+            method = build(config, device).fit(*views)
             if method.selected_ is not None:
                 method.selected_ = method.selected_[np.argsort(order)]
             method.restore(method.state(), method.seen_)  # as a file would: a sum of another memory layout has other last bits
-            held_out = _finite(method.anomaly_score(target))
-        self.method_, self.held_out_ = method, held_out
+            held_out, of_source = _finite(method.anomaly_score(own)), _finite(method.anomaly_score(views[0]))
+            line = draw_line(held_out, method.selected_, of_source, self.fpr, self.rule)
+            self.trust_ = judge(method, views[0], own, held_out, of_source)
+        self.method_, self.held_out_, self.line_, self.skipped_ = method, held_out, line, skipped
+        self.ids_, self.n_source_ = np.array(target.ids), len(source)
+        self.thumbnails_ = thumbnails(target, held_out, line.threshold)
         return self
 
-    def anomaly_score(self, pictures: str | os.PathLike[str] | Domain) -> np.ndarray:
-        """(n,) scores in the order of the pictures' ids; higher is more anomalous.
+    def anomaly_score(self, pictures: Pictures) -> np.ndarray:
+        """(n,) scores in the order of the pictures; higher is more anomalous.
 
         A picture that was fitted, the same bytes under whatever name, is not its own judge. A picture is its bytes: one that
         was saved anew, though of the same pixels, is another.
 
         Raises
         ------
-        InputError : not fitted yet, or a folder that cannot be read.
+        InputError : not fitted yet, or pictures that cannot be read.
         """
         method = self.fitted()
         keep_memory()
         with single_thread():
-            return _finite(method.anomaly_score(_view(pictures)))
+            return _finite(method.anomaly_score(_view(given(pictures))))
+
+    decision_function = anomaly_score  # PyOD's name for it, of the same sign
+
+    def p_value(self, scores: np.ndarray) -> np.ndarray:
+        """(n,) how often a normal picture would score as high, by the pictures that the line was drawn from."""
+        self.fitted()
+        return self.line_.p_value(scores)
+
+    def predict(self, pictures: Pictures) -> np.ndarray:
+        """(n,) 1 for pictures above the line, else 0."""
+        return (self.anomaly_score(pictures) > self.threshold_).astype(int)
+
+    @property
+    def threshold_(self) -> float:
+        """Above it a picture is called anomalous."""
+        self.fitted()
+        return self.line_.threshold
+
+    @property
+    def labels_(self) -> np.ndarray:
+        """(n,) of the fitted target, as ``predict`` gives them."""
+        self.fitted()
+        return (self.held_out_ > self.threshold_).astype(int)
 
     def fitted(self) -> Method:
         """The fitted method.
 
         Raises
         ------
-        InputError : not fitted yet.
+        UnfittedError : not fitted yet.
         """
-        if self.method_ is None:
-            raise InputError("wanted a fitted detector, got one that has seen no pictures; call fit first")
+        if not hasattr(self, "method_"):
+            raise UnfittedError("wanted a fitted detector, got one that has seen no pictures; call fit first")
         return self.method_
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write what was learned, whole or not at all: safetensors without the frozen networks, and no path of theirs.
+    def save(self, path: str | os.PathLike[str], with_networks: bool = False, pictures: bool = True) -> None:
+        """Write what was learned, whole or not at all: safetensors, and no path of this machine.
+
+        Parameters
+        ----------
+        path : the file.
+        with_networks : keep the networks' weights in it too, but those that pip brings with this package.
+        pictures : keep the thumbnails.
 
         Raises
         ------
         InputError : not fitted yet, or a place that cannot be written to.
         """
-        method, config = self.fitted(), self.config
-        weights = resolved(config)
+        method, config, small = self.fitted(), self.config, self.thumbnails_ if pictures else None
+        weights, tensors = resolved(config), method.state()
+        if small is not None:
+            tensors[NAME] = torch.from_numpy(small.pictures)
+        if with_networks:
+            tensors |= packed(weights)
         sheet = Sheet(
             format=FORMAT,
             method=config.method,
             preset=config.preset,
-            fields=_fields(config),
+            fields=written(config),
             networks={role: Network(found.model, found.key) for role, found in weights.items()},
             seen=method.seen_.tolist(),
             selected=None if method.selected_ is None else method.selected_.tolist(),
             held_out=self.held_out_.tolist(),
             notes=method.notes_,
+            n_source=self.n_source_,
+            line=Calibration(self.line_.rule, self.line_.fpr, self.line_.calibration.tolist()),
+            trust=self.trust_,
+            skipped=self.skipped_,
+            shown=[] if small is None else [Shown(*one) for one in zip(small.ids, small.kinds, small.scores, strict=True)],
+            card=model_card(self),
             witness=_witness(method),
             reading=READING_VERSION,
             versions={package: version(package) for package in PACKAGES},
         )
-        write(path, method.state(), sheet)
+        write(path, tensors, sheet)
 
     @classmethod
     def load(
@@ -157,7 +229,8 @@ class TwoFoldDetector:
     ) -> Self:
         """Read a saved detector; its networks must be the very ones it was fitted with.
 
-        They are looked for where pip and the hub's cache have them; no file can make us ask the hub or read another file.
+        They are looked for in the file, and where pip and the hub's cache have them; no file can make us ask the hub or read
+        another file.
 
         Parameters
         ----------
@@ -170,88 +243,47 @@ class TwoFoldDetector:
         ------
         InputError : no such file, another kind of file, a damaged one, or networks that are not here.
         """
-        pick_device(device)
+        where = pick_device(device)
         tensors, sheet = read(path)
         if sheet.reading != READING_VERSION:
             raise foreign(path, f"one whose pictures were read by version {sheet.reading}, here it is {READING_VERSION}")
         try:
-            detector = cls(sheet.method, _settings(sheet, weights or {}), sheet.preset, device)
-            if sheet.networks.keys() != detector.config.settings.networks:
+            small, aside = _thumbnails(tensors, sheet), Unpacked(tensors, sheet.networks)
+            settings = told_by(sheet, aside.files | dict(weights or {}))
+            detector = cls(sheet.method, settings, sheet.preset, device, sheet.line.fpr, sheet.line.rule)
+            config = detector.config
+            if sheet.networks.keys() != config.settings.networks:
                 raise ValueError(f"networks for {', '.join(sorted(sheet.networks)) or 'nothing'}, which it does not look with")
             with single_thread():
-                method = build(detector.config, detector.device).restore(tensors, sheet.seen)
+                method = build(config, where).restore(tensors, sheet.seen)
                 witness = _witness(method)
+            line = line_of(sheet.line.rule, np.array(sheet.line.calibration), sheet.line.fpr)
         except Exception as error:  # what a file says may be anything; whatever cannot be built is refused
             raise foreign(path, f"one that cannot be built ({error})") from error
         spread = float(np.std(sheet.held_out)) if sheet.held_out else 0.0
-        same = SAME if detector.device.type == "cpu" else SAME_ELSEWHERE
+        same = SAME if where.type == "cpu" else SAME_ELSEWHERE
         if not np.isclose(witness, sheet.witness, rtol=same, atol=same * spread):
             raise foreign(path, f"one that scores {sheet.witness:.6g} where here it is {witness:.6g}")
         method.notes_, method.selected_ = dict(sheet.notes), None if sheet.selected is None else np.array(sheet.selected, bool)
-        detector.method_, detector.held_out_ = method, np.array(sheet.held_out)
+        detector.method_, detector.held_out_, detector.line_ = method, np.array(sheet.held_out), line
+        detector.trust_, detector.skipped_, detector.thumbnails_ = sheet.trust, sheet.skipped, small
+        detector.n_source_, detector._aside = sheet.n_source, aside  # the files vanish with the detector
         return detector
 
 
-def _configured(method: str, settings: dict[str, Any], preset: str) -> RunConfig:
-    """The run of two folders, the target without labels; what else makes a task is no matter of a detector."""
-    for name in settings:
-        if name in ("method", "preset") or name in TaskConfig.__pydantic_fields__.keys() - {"seed"}:
-            raise InputError(f"wanted settings of a method, its networks or its recipe, got {name!r}; leave it out")
-    config = configure("folder", "source", "target", "normal", method, preset, **settings)
-    if config.told:
-        raise InputError(
-            f"wanted a method that is told no answers, got {config.name}, which reads {config.told}; choose another, "
-            "or judge it by 'twofold run'"
-        )
-    for role in config.settings.networks:
-        size_px = getattr(config.networks, f"{role}_size_px")
-        if size_px is not None and size_px > LARGEST_PX:
-            raise InputError(f"wanted {role}_size_px of a detector up to {LARGEST_PX}, got {size_px}; lower it")
-    return config
-
-
-def _fields(config: RunConfig) -> dict[str, Any]:
-    """Every field that is read, but the networks' names and where their weights lie."""
-    parts = [part for part in (config.settings, config.networks, config.recipe) if part is not None]
-    every = {name: value for part in parts for name, value in asdict(part).items()}
-    if every.get("background", "none") not in NAMED:
-        every["background"] = "own"  # a path of this machine is nobody's business; what was seen there is in the state
-    left = config.settings.unread() | {name for role in ("backbone", "encoder") for name in (role, f"{role}_weights")}
-    return {"seed": config.task.seed} | {name: value for name, value in every.items() if name not in left}
-
-
-def _settings(sheet: Sheet, given: Mapping[str, str | os.PathLike[str]]) -> dict[str, Any]:
-    """Settings of the detector in a file; a network is named only after its weights were found here, and are the same."""
-    if strange := given.keys() - sheet.networks.keys():
-        raise ValueError(f"no {', '.join(sorted(strange))} whose weights could be given")
-    settings, seed = dict(sheet.fields), sheet.fields.get("seed")
-    for role, network in sheet.networks.items():
-        if named := settings.keys() & {role, f"{role}_weights"}:
-            raise ValueError(f"{', '.join(sorted(named))} among its fields, where no network is named")
-        weights = os.fspath(given.get(role, "pretrained"))
-        if role not in given and network.model in WHEELS and network.sha256 == f"random:{seed}":
-            weights = "random"
-        if _key(network.model, weights, seed) != network.sha256:
-            raise ValueError(
-                f"the {role} {network.model!r} has weights that are not installed here: hand over their file, "
-                f"load(path, weights={{{role!r}: FILE}})"
-            )
-        settings |= {role: network.model, f"{role}_weights": weights}
-    return settings
-
-
-def _key(model: str, weights: str, seed: int) -> str | None:
-    """Of the weights as they are here, None where they are not; the hub is not asked."""
-    try:
-        return resolve_weights(model, weights, seed, hub_answers=lambda: False).key
-    except InputError:
-        if weights not in ("pretrained", "random"):
-            raise  # the file that was handed over
+def _thumbnails(tensors: dict[str, torch.Tensor], sheet: Sheet) -> Thumbnails | None:
+    """Of a file, taken out of its tensors."""
+    pictures = tensors.pop(NAME, None)
+    if pictures is None and not sheet.shown:
         return None
+    wanted = torch.uint8, (len(sheet.shown), 3, SIDE_PX, SIDE_PX)
+    if pictures is None or (pictures.dtype, tuple(pictures.shape)) != wanted:
+        raise ValueError(f"other thumbnails than the {len(sheet.shown)} it tells of")
+    ids, kinds, scores = zip(*((one.id, one.kind, one.score) for one in sheet.shown), strict=True)
+    return Thumbnails(pictures.numpy(), ids, kinds, scores)
 
 
-def _view(pictures: str | os.PathLike[str] | Domain) -> View:
-    domain = pictures if isinstance(pictures, Domain) else load_pictures(pictures)
+def _view(domain: Domain) -> View:
     return View(domain, np.arange(len(domain)))
 
 

@@ -18,16 +18,37 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from twofold.data.reading import printable
+from twofold.deploy.thumbnails import KINDS
+from twofold.deploy.trust import Trust
 from twofold.errors import InputError
 from twofold.files import whole
 
-__all__ = ["FORMAT", "Network", "Sheet", "foreign", "read", "write"]
+__all__ = ["FORMAT", "Calibration", "Network", "Sheet", "Shown", "foreign", "read", "write"]
 
-FORMAT = 2  # raised by any change of what a file holds
+FORMAT = 3  # raised by any change of what a file holds
 
 _STRICT = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
 
 Word = Annotated[str, StringConstraints(max_length=200)]
+Name = Annotated[str, StringConstraints(max_length=4096)]  # of a picture: a path below its folder
+
+
+@checked(frozen=True, config=_STRICT)
+class Calibration:
+    """What the line was drawn from; the threshold follows."""
+
+    rule: Word
+    fpr: float
+    calibration: Annotated[list[float], Field(min_length=1)]
+
+
+@checked(frozen=True, config=_STRICT)
+class Shown:
+    """A thumbnail's picture: its name, which kind it stands for, and its score."""
+
+    id: Name
+    kind: Literal[KINDS]
+    score: float
 
 
 @checked(frozen=True, config=_STRICT)
@@ -51,6 +72,12 @@ class Sheet:
     selected: list[bool] | None  # of the fitted target, in the order of its ids
     held_out: Annotated[list[float], Field(min_length=1)]  # of the fitted target, in the order of its ids
     notes: dict[Word, float]
+    n_source: Annotated[int, Field(ge=1)]
+    line: Calibration
+    trust: Trust
+    skipped: dict[Literal["source", "target"], dict[Name, Name]]  # pictures that were not read, and why
+    shown: list[Shown]  # of the thumbnails, in their order
+    card: Annotated[str, StringConstraints(max_length=20_000)]  # for people, in Markdown
     witness: float  # score of a fixed picture: whoever loads the file must find the same
     reading: int  # version of how files become pictures
     versions: dict[Word, Word]

@@ -1,0 +1,145 @@
+"""What a person has, as pictures: a folder, a list of files, an array, a torch data set, a domain."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import torch
+from PIL import Image
+
+from twofold.data.domains import ArrayPictures, Domain, FilePictures
+from twofold.data.folders import load_pictures
+from twofold.errors import InputError
+
+__all__ = ["Pictures", "given", "joined"]
+
+
+class Indexed(Protocol):
+    """A map-style torch data set: its items are pictures, or begin with one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Any: ...
+
+
+Pictures: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | np.ndarray | Indexed | Domain
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetPictures:
+    """Pictures of a torch data set, asked for one at a time; whatever stands beside a picture is not looked at."""
+
+    dataset: Indexed
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Image.Image:
+        item = self.dataset[index]
+        picture = item[0] if isinstance(item, tuple | list) else item
+        if isinstance(picture, torch.Tensor):
+            picture = picture.permute(1, 2, 0).numpy() if picture.ndim == 3 else picture.numpy()
+        if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim in (2, 3):
+            picture = Image.fromarray(picture.squeeze(2) if picture.ndim == 3 and picture.shape[2] == 1 else picture)
+        if not isinstance(picture, Image.Image):
+            kind = getattr(picture, "dtype", type(picture).__name__)
+            raise InputError(
+                f"wanted items that are pictures or uint8 (3, h, w) tensors, got {kind} at {index}; leave normalisation out of "
+                "the data set's transform"
+            )
+        return picture.convert("RGB")
+
+    def content(self, index: int) -> str:
+        """Hash of the picture's size and pixels."""
+        picture = self[index]
+        return hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()[:32]
+
+
+def given(pictures: Pictures) -> Domain:
+    """Pictures of whatever kind as a domain without classes.
+
+    Parameters
+    ----------
+    pictures : a folder; a list of files; an array (n, h, w, 3) or (n, h, w) of uint8; a torch data set whose items are
+        pictures, alone or first in a tuple; or a domain, which is handed back.
+
+    Returns
+    -------
+    Domain; ids are paths of files, below the folder or below the one that holds all of the list, else numbers.
+
+    Raises
+    ------
+    InputError : none of these, no picture in it, a folder that cannot be read, or a file that is named twice.
+
+    >>> given(np.zeros((3, 8, 8, 3), np.uint8)).ids.tolist()
+    ['000000000', '000000001', '000000002']
+    >>> given(np.zeros((3, 8, 8, 3)))
+    Traceback (most recent call last):
+    twofold.errors.InputError: wanted an array (n, h, w, 3) of uint8, got (3, 8, 8, 3) of float64; scale it to 0 to 255...
+    """
+    if isinstance(pictures, Domain):
+        return pictures
+    if isinstance(pictures, str | os.PathLike):
+        return load_pictures(pictures)
+    if isinstance(pictures, np.ndarray):
+        if pictures.dtype != np.uint8 or pictures.ndim not in (3, 4) or pictures.shape[3:] not in ((), (3,)):
+            raise InputError(
+                f"wanted an array (n, h, w, 3) of uint8, got {pictures.shape} of {pictures.dtype}; scale it to 0 to 255, with "
+                "colours last"
+            )
+        return _numbered("array", ArrayPictures(pictures))
+    if isinstance(pictures, list | tuple) and all(isinstance(one, str | os.PathLike) for one in pictures):
+        files = [os.path.abspath(os.path.expanduser(one)) for one in pictures]
+        if twice := len(files) - len(set(files)):
+            raise InputError(f"wanted every file once, got {twice} again; leave out what is double")
+        above = os.path.dirname(os.path.commonprefix([f"{file}/" for file in files])) if files else ""
+        names = [os.path.relpath(file, above) for file in files]
+        return Domain("files", above, FilePictures([Path(file) for file in files]), [""] * len(files), names)
+    if hasattr(pictures, "__getitem__") and hasattr(pictures, "__len__"):
+        return _numbered("data set", DatasetPictures(pictures))
+    raise InputError(
+        f"wanted a folder, a list of files, an array, a torch data set or a domain, got {type(pictures).__name__}; "
+        "give one of these"
+    )
+
+
+def _numbered(kind: str, pictures: ArrayPictures | DatasetPictures) -> Domain:
+    n = len(pictures)
+    return Domain(kind, "given", pictures, [""] * n, [f"{row:09d}" for row in range(n)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Joined:
+    """Pictures of several domains, one after another."""
+
+    parts: tuple[Any, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def _of(self, index: int) -> tuple[Any, int]:
+        for part in self.parts:
+            if index < len(part):
+                return part, index
+            index -= len(part)
+        raise IndexError(index)
+
+    def __getitem__(self, index: int) -> Image.Image:
+        part, row = self._of(index)
+        return part[row]
+
+    def content(self, index: int) -> str:
+        part, row = self._of(index)
+        return part.content(row)
+
+
+def joined(first: Domain, second: Domain) -> Domain:
+    """Two domains as one, the second's ids marked so that none stands twice."""
+    ids = [*first.ids, *(f"also normal/{name}" for name in second.ids)]
+    return Domain(first.dataset, first.name, _Joined((first.pictures, second.pictures)), [""] * len(ids), ids)

@@ -102,7 +102,7 @@ class TwoFoldDetector(BaseEstimator):
         source : folder, list of files, array (n, h, w, 3), torch data set or domain of at least 2 pictures, all normal.
         target : the like, of at least 20 pictures without labels, most of them normal.
         also_normal : pictures of the target that someone has looked at and found normal, such as earlier false alarms: they
-            join the target.
+            join the target, are never put aside, and the line lets as many of their like pass as it promises.
 
         Raises
         ------
@@ -115,18 +115,22 @@ class TwoFoldDetector(BaseEstimator):
         for words, domain, least in (("normal source", source, LEAST_SOURCE), ("target", target, LEAST_TARGET)):
             if len(domain) < least:
                 raise InputError(f"wanted at least {least} {words} pictures, got {len(domain)}; add pictures")
-        if also_normal is not None:
-            target = joined(target, given(also_normal))
+        also = None if also_normal is None else given(also_normal)
+        vouched = frozenset(() if also is None else also.contents.tolist())
+        target = target if also is None else joined(target, also)
         keep_memory()
         own, order = _view(target), np.argsort(target.contents, kind="stable")  # names may be those of classes
         views = _view(source).subset(np.argsort(source.contents, kind="stable")), own.subset(order)
         with single_thread():
-            method = build(config, device).fit(*views)
+            method = build(config, device)
+            method.vouched = vouched
+            method.fit(*views)
             if method.selected_ is not None:
                 method.selected_ = method.selected_[np.argsort(order)]
             method.restore(method.state(), method.seen_)  # as a file would: a sum of another memory layout has other last bits
             held_out, of_source = _finite(method.anomaly_score(own)), _finite(method.anomaly_score(views[0]))
-            line = draw_line(held_out, method.selected_, of_source, self.fpr, self.rule)
+            sure = np.isin(target.contents, list(vouched))
+            line = draw_line(held_out, method.selected_, of_source, self.fpr, self.rule, sure)
             self.trust_ = judge(method, views[0], own, held_out, of_source)
         self.method_, self.held_out_, self.line_, self.skipped_ = method, held_out, line, skipped
         self.ids_, self.n_source_ = np.array(target.ids), len(source)

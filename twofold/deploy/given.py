@@ -98,7 +98,7 @@ def given(pictures: Pictures) -> Domain:
         files = [os.path.abspath(os.path.expanduser(one)) for one in pictures]
         if twice := len(files) - len(set(files)):
             raise InputError(f"wanted every file once, got {twice} again; leave out what is double")
-        above = os.path.dirname(os.path.commonprefix([f"{file}/" for file in files])) if files else ""
+        above = os.path.commonpath([os.path.dirname(file) for file in files]) if files else ""
         names = [os.path.relpath(file, above) for file in files]
         return Domain("files", above, FilePictures([Path(file) for file in files]), [""] * len(files), names)
     if hasattr(pictures, "__getitem__") and hasattr(pictures, "__len__"):
@@ -115,31 +115,32 @@ def _numbered(kind: str, pictures: ArrayPictures | DatasetPictures) -> Domain:
 
 
 @dataclass(frozen=True, eq=False)
-class _Joined:
-    """Pictures of several domains, one after another."""
+class JoinedPictures:
+    """Some pictures of two domains, one after another."""
 
-    parts: tuple[Any, ...]
+    places: list[tuple[Any, int]]  # pictures of a domain, row in them
 
     def __len__(self) -> int:
-        return sum(map(len, self.parts))
-
-    def _of(self, index: int) -> tuple[Any, int]:
-        for part in self.parts:
-            if index < len(part):
-                return part, index
-            index -= len(part)
-        raise IndexError(index)
+        return len(self.places)
 
     def __getitem__(self, index: int) -> Image.Image:
-        part, row = self._of(index)
-        return part[row]
+        pictures, row = self.places[index]
+        return pictures[row]
 
     def content(self, index: int) -> str:
-        part, row = self._of(index)
-        return part.content(row)
+        """As its own pictures say."""
+        pictures, row = self.places[index]
+        return pictures.content(row)
 
 
 def joined(first: Domain, second: Domain) -> Domain:
-    """Two domains as one, the second's ids marked so that none stands twice."""
-    ids = [*first.ids, *(f"also normal/{name}" for name in second.ids)]
-    return Domain(first.dataset, first.name, _Joined((first.pictures, second.pictures)), [""] * len(ids), ids)
+    """Two domains as one; a picture of the second that the first holds already is left out.
+
+    >>> one, two = given(np.zeros((2, 8, 8), np.uint8)), given(np.arange(128, dtype=np.uint8).reshape(2, 8, 8))
+    >>> joined(one, two).ids.tolist(), joined(one, one).ids.tolist()
+    (['000000000', '000000001', 'also/000000000', 'also/000000001'], ['000000000', '000000001'])
+    """
+    fresh = np.flatnonzero(~np.isin(second.contents, first.contents))
+    places = [(first.pictures, row) for row in range(len(first))] + [(second.pictures, int(row)) for row in fresh]
+    ids = [*first.ids, *(f"also/{second.ids[row]}" for row in fresh)]
+    return Domain(first.dataset, first.name, JoinedPictures(places), [""] * len(ids), ids)

@@ -12,6 +12,8 @@ from twofold.errors import InputError
 
 __all__ = ["DEFAULT", "RULES", "Line", "benjamini_hochberg", "check_rule", "draw_line", "line_of", "p_values"]
 
+FENCE = 3.0
+
 
 def p_values(scores: np.ndarray, calibration: np.ndarray) -> np.ndarray:
     r"""How often a normal picture would score as high: conformal p-values.
@@ -96,6 +98,12 @@ def _all(held_out: np.ndarray, kept: np.ndarray, source: np.ndarray) -> np.ndarr
     return held_out
 
 
+def _fenced(held_out: np.ndarray, kept: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Scores up to as many times above the median as the lowest tenth begins below it, times ``FENCE``."""
+    low, median = np.quantile(held_out, [0.1, 0.5])
+    return held_out[held_out <= median + FENCE * (median - low)]
+
+
 def _source(held_out: np.ndarray, kept: np.ndarray, source: np.ndarray) -> np.ndarray:
     return source
 
@@ -106,10 +114,17 @@ def _both(held_out: np.ndarray, kept: np.ndarray, source: np.ndarray) -> np.ndar
 
 KEPT = "if the pictures put aside were anomalous, all of them, and the kept ones normal"
 ALL = "if new normal pictures are like the fitted ones; anomalies among these make it rarer, and miss more"
+FENCED = "if new normal pictures are like the fitted ones, and what lies far beyond these is not normal"
 SOURCE = "if normal pictures of the target score like those of the source"
 BOTH = "if kept pictures and source pictures together score like normal pictures of the target"
 
-_SAMPLES = {"kept": (_kept, KEPT), "all": (_all, ALL), "source": (_source, SOURCE), "both": (_both, BOTH)}
+_SAMPLES = {
+    "kept": (_kept, KEPT),
+    "all": (_all, ALL),
+    "fenced": (_fenced, FENCED),
+    "source": (_source, SOURCE),
+    "both": (_both, BOTH),
+}
 _WORDS = {
     "quantile": "About {fpr} of normal pictures score above the line (quantile of {n} scores) ",
     "conformal": "At most {fpr} of normal pictures score above the line on average (conformal, {n} scores) ",
@@ -119,7 +134,7 @@ RULES = {
     for name, (sample, assumption) in _SAMPLES.items()
     for kind, words in _WORDS.items()
 }
-DEFAULT = "all_conformal"
+DEFAULT = "fenced_conformal"
 
 
 def check_rule(rule: str, fpr: float) -> None:
@@ -159,7 +174,12 @@ def line_of(rule: str, calibration: np.ndarray, fpr: float) -> Line:
 
 
 def draw_line(
-    held_out: np.ndarray, kept: np.ndarray | None, source_held_out: np.ndarray, fpr: float, rule: str = "auto"
+    held_out: np.ndarray,
+    kept: np.ndarray | None,
+    source_held_out: np.ndarray,
+    fpr: float,
+    rule: str = "auto",
+    sure: np.ndarray | None = None,
 ) -> Line:
     """Draw the line from scores of the fitted pictures alone, without a label.
 
@@ -170,6 +190,7 @@ def draw_line(
     source_held_out : (m,) scores of the normal source pictures.
     fpr : promised share of normal pictures above the line, in (0, 1).
     rule : one of ``RULES``; ``auto`` is ``DEFAULT``.
+    sure : (n,) bool, pictures that someone has found normal: whatever they score, the rule counts them in.
 
     Returns
     -------
@@ -184,5 +205,8 @@ def draw_line(
     """
     check_rule(rule, fpr)
     rule = DEFAULT if rule == "auto" else rule
+    held_out, source = np.asarray(held_out, np.float64), np.asarray(source_held_out, np.float64)
     kept = np.ones(len(held_out), bool) if kept is None else np.asarray(kept, bool)
-    return line_of(rule, RULES[rule].sample(np.asarray(held_out), kept, np.asarray(source_held_out)), fpr)
+    sure = np.zeros(len(held_out), bool) if sure is None else np.asarray(sure, bool)
+    sample = RULES[rule].sample(held_out[~sure], kept[~sure], source)
+    return line_of(rule, np.concatenate([sample, held_out[sure]]), fpr)

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
+
 import numpy as np
+import torch
 from pydantic.dataclasses import dataclass as checked
+from scipy.stats import spearmanr
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.metrics import silhouette_score
 
 from twofold.data.domains import View
-from twofold.methods.base import STRICT, Method
+from twofold.methods.base import STRICT, FrozenMethod, Method
+from twofold.parts.neighbors import leave_one_out
 
-__all__ = ["Trust", "judge"]
+__all__ = ["Trust", "agreement", "crowds", "domain_distance", "judge", "stability"]
+
+PICTURES = 1000  # at most that many of each domain are compared with each other
+NEIGHBORS = 7
+CROWD_DIMS, LEAST_CROWD, APART = 8, 5, 0.3
+
+
+def _some(features: np.ndarray, n: int) -> np.ndarray:
+    """At most n rows, evenly spread."""
+    return features[np.linspace(0, len(features) - 1, min(n, len(features))).astype(int)]
 
 
 @checked(frozen=True, config=STRICT | {"allow_inf_nan": False})
@@ -36,6 +54,98 @@ class Trust:
         if self.weak:
             lines.insert(0, "WEAK: look at the highest scores before you trust them")
         return [line for line in lines if line]
+
+
+def domain_distance(source: np.ndarray, target: np.ndarray) -> float:
+    r"""How well the nearest other picture tells which domain a picture is from, with as many pictures of each.
+
+    .. math:: 2 \cdot \max(q, \tfrac12) - 1, \qquad q = P(\text{the nearest other picture is of the same domain})
+
+    Parameters
+    ----------
+    source, target : (n, d) and (m, d) unit features.
+
+    Returns
+    -------
+    in [0, 1]; 0 where both lie among each other.
+
+    Source
+    ------
+    The nearest-neighbour test of Schilling 1986. Deviations: one neighbour, and the statistic itself, no p-value.
+
+    >>> domain_distance(np.eye(4)[:2], np.eye(4)[:2]), domain_distance(np.eye(4)[[0, 0]], np.eye(4)[[1, 1]])
+    (0.0, 1.0)
+    """
+    n = min(len(source), len(target), PICTURES)
+    z = np.concatenate([_some(source, n), _some(target, n)])
+    alike = z @ z.T
+    np.fill_diagonal(alike, -np.inf)
+    same = float(np.mean((alike.argmax(axis=1) < n) == (np.arange(2 * n) < n)))
+    return 2 * max(same, 0.5) - 1
+
+
+def crowds(features: np.ndarray, seed: int = 0) -> int:
+    """Into how many groups the pictures fall.
+
+    Parameters
+    ----------
+    features : (n, d) unit features.
+
+    Returns
+    -------
+    The number of groups, up to 5, whose mean silhouette is the highest, 1 where none reaches ``APART``.
+
+    >>> rng = np.random.default_rng(0)
+    >>> one = rng.normal(size=(60, 4))
+    >>> crowds(one), crowds(one + np.repeat([[0.0], [9.0]], 30, axis=0))
+    (1, 2)
+    """
+    z = _some(features, PICTURES)
+    z = PCA(min(CROWD_DIMS, len(z) - 1, z.shape[1]), random_state=seed).fit_transform(z)
+    found = {1: APART}
+    for k in range(2, min(5, len(z) // LEAST_CROWD) + 1):
+        labels = KMeans(k, n_init=3, random_state=seed).fit_predict(z)
+        if np.bincount(labels).min() >= LEAST_CROWD:
+            found[k] = float(silhouette_score(z, labels))
+    return max(found, key=found.__getitem__)
+
+
+def agreement(spaces: Sequence[np.ndarray]) -> float | None:
+    """Mean rank correlation between the layers' own orders: of each the distance to a picture's neighbours in it.
+
+    Parameters
+    ----------
+    spaces : of each layer (n, d_l) unit features.
+
+    Returns
+    -------
+    in [-1, 1]; None of a single layer.
+    """
+    if len(spaces) < 2:
+        return None
+    orders = [leave_one_out(torch.from_numpy(space), NEIGHBORS).numpy() for space in spaces]
+    return float(np.mean([spearmanr(*pair).statistic for pair in combinations(orders, 2)]))
+
+
+def stability(method: FrozenMethod, source: View, target: View, held_out: np.ndarray, seed: int = 0) -> float:
+    """Rank correlation between the scores and those that each half of the pictures gets from a detector of the other half.
+
+    Parameters
+    ----------
+    method : a fitted method.
+    source, target : what it was fitted on.
+    held_out : (n,) its scores of the target.
+
+    Returns
+    -------
+    in [-1, 1].
+    """
+    halves = np.array_split(np.random.default_rng(seed).permutation(len(target)), 2)
+    crossed = np.empty(len(target))
+    for learn, judged in (halves, halves[::-1]):
+        other = method.twin().fit(source, target.subset(learn))
+        crossed[judged] = other.anomaly_score(target.subset(judged))
+    return float(spearmanr(crossed, held_out).statistic)
 
 
 def judge(method: Method, source: View, target: View, held_out: np.ndarray, of_source: np.ndarray) -> Trust:

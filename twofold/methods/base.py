@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Self
 
@@ -102,6 +103,7 @@ class Method(nn.Module):
     notes_ : what the method wants in its result.
     seen_ : (n,) contents of the pictures in memory that a scored picture may be one of: no picture judges itself.
     losses_ : every term by step.
+    vouched : contents of target pictures that someone has found normal; whoever puts pictures aside keeps these.
     """
 
     Settings: ClassVar[type[Settings]] = Settings
@@ -126,6 +128,7 @@ class Method(nn.Module):
         self.notes_: dict[str, float] = {}
         self.seen_ = np.empty(0, dtype=str)
         self.losses_: dict[str, np.ndarray] = {}
+        self.vouched: frozenset[str] = frozenset()
 
     # what a method writes -------------------------------------------------------------------------------------------
 
@@ -276,6 +279,12 @@ class FrozenMethod(Method):
     def load_extractors(self) -> list[Extractor]:
         """The networks, in the order in which their features stand beside each other."""
         raise NotImplementedError
+
+    def twin(self) -> Self:
+        """Another method with the same networks, to be fitted otherwise: what it learns is its own."""
+        other = copy.copy(self)
+        other._buffers = dict(self._buffers)
+        return other
 
     @property
     def size_px(self) -> int:

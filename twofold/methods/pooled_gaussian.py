@@ -85,7 +85,8 @@ class PooledGaussian(BackgroundMethod):
         kept = {"all": np.ones(len(target), bool), "oracle": None if told is None else told == 0}.get(self.settings.selection)
         units = [self.units(self.embed(view)) for view in (source, target)]
         spaces = [[unit.numpy() for unit in of_view] for of_view in units]
-        fitted = fit_pooled(*spaces, self.settings.kept_share, self.settings.source_weight, kept)
+        sure = np.isin(target.contents, list(self.vouched))
+        fitted = fit_pooled(*spaces, self.settings.kept_share, self.settings.source_weight, kept, sure)
         weights = {f"source_weight_{i}": weight for i, weight in enumerate(fitted.source_weights)}
         self.notes_ = {"contrast": fitted.contrast, **weights}
         levels = self.learn_background(units[1], fitted.levels, fitted.kept)

@@ -172,6 +172,7 @@ def fit_pooled(
     kept_share: float,
     source_weight: float | None,
     kept: np.ndarray | None = None,
+    sure: np.ndarray | None = None,
 ) -> PooledGaussian:
     r"""Find the normal part of an unlabelled target and describe it by one Gaussian a feature space.
 
@@ -189,6 +190,7 @@ def fit_pooled(
     source_weight : of a source picture in the covariance, against 1 of a target picture; 0 leaves the source out, None
         takes in each space the one of ``SOURCE_WEIGHTS`` under which held-out kept pictures are likeliest.
     kept : (n,) bool, the normals where they are known (oracle) or all; None finds them.
+    sure : (n,) bool, pictures that are never put aside; None is none.
 
     Returns
     -------
@@ -231,10 +233,11 @@ def fit_pooled(
     first = 1.0 if source_weight is None else source_weight
     if kept is None:
         joined = np.concatenate(target_spaces, axis=1)
-        kept = _lowest(leave_one_out(torch.from_numpy(joined), CORE_NEIGHBORS).numpy(), kept_share)
+        sure = np.zeros(n, bool) if sure is None else sure
+        kept = _lowest(leave_one_out(torch.from_numpy(joined), CORE_NEIGHBORS).numpy(), kept_share) | sure
         for _ in range(ROUNDS):
             levels = [np.log1p(found.distance) for found in held_out(first)]
-            kept = _lowest(fused(levels, [spread(level[kept]) for level in levels]), kept_share)
+            kept = _lowest(fused(levels, [spread(level[kept]) for level in levels]), kept_share) | sure
     weights = SOURCE_WEIGHTS if source_weight is None else (first,)
     tried = zip(*(held_out(weight) for weight in weights), strict=True)  # of each space, every weight
     best = [max(of_space, key=lambda found: found.likelihood) for of_space in tried]

@@ -131,7 +131,8 @@ class TwoFoldDetector(BaseEstimator):
             held_out, of_source = _finite(method.anomaly_score(own)), _finite(method.anomaly_score(views[0]))
             sure = np.isin(target.contents, list(vouched))
             line = draw_line(held_out, method.selected_, of_source, self.fpr, self.rule, sure)
-            self.trust_ = judge(method, views[0], own, held_out, of_source)
+            kept = None if method.selected_ is None else method.selected_[order]
+            self.trust_ = judge(method, *views, held_out[order], kept)
         self.method_, self.held_out_, self.line_, self.skipped_ = method, held_out, line, skipped
         self.ids_, self.n_source_ = np.array(target.ids), len(source)
         self.thumbnails_ = thumbnails(target, held_out, line.threshold)

@@ -14,8 +14,10 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
 from twofold.data.domains import View
+from twofold.methods.background import BackgroundMethod
 from twofold.methods.base import STRICT, FrozenMethod, Method
-from twofold.parts.neighbors import leave_one_out
+from twofold.parts.gaussians import WEAK_CONTRAST
+from twofold.parts.neighbors import contrast, leave_one_out, unit_rows
 
 __all__ = ["Trust", "agreement", "crowds", "domain_distance", "judge", "stability"]
 
@@ -54,6 +56,11 @@ class Trust:
         if self.weak:
             lines.insert(0, "WEAK: look at the highest scores before you trust them")
         return [line for line in lines if line]
+
+
+def contamination(held_out: np.ndarray) -> tuple[float, float] | None:
+    """Placeholder."""
+    return None
 
 
 def domain_distance(source: np.ndarray, target: np.ndarray) -> float:
@@ -101,11 +108,13 @@ def crowds(features: np.ndarray, seed: int = 0) -> int:
     (1, 2)
     """
     z = _some(features, PICTURES)
+    if np.ptp(z, axis=0).max() < 1e-9:  # pictures that are all alike
+        return 1
     z = PCA(min(CROWD_DIMS, len(z) - 1, z.shape[1]), random_state=seed).fit_transform(z)
     found = {1: APART}
     for k in range(2, min(5, len(z) // LEAST_CROWD) + 1):
         labels = KMeans(k, n_init=3, random_state=seed).fit_predict(z)
-        if np.bincount(labels).min() >= LEAST_CROWD:
+        if np.bincount(labels, minlength=k).min() >= LEAST_CROWD:
             found[k] = float(silhouette_score(z, labels))
     return max(found, key=found.__getitem__)
 
@@ -124,7 +133,7 @@ def agreement(spaces: Sequence[np.ndarray]) -> float | None:
     if len(spaces) < 2:
         return None
     orders = [leave_one_out(torch.from_numpy(space), NEIGHBORS).numpy() for space in spaces]
-    return float(np.mean([spearmanr(*pair).statistic for pair in combinations(orders, 2)]))
+    return float(np.mean([_alike(*pair) for pair in combinations(orders, 2)]))
 
 
 def stability(method: FrozenMethod, source: View, target: View, held_out: np.ndarray, seed: int = 0) -> float:
@@ -140,14 +149,53 @@ def stability(method: FrozenMethod, source: View, target: View, held_out: np.nda
     -------
     in [-1, 1].
     """
-    halves = np.array_split(np.random.default_rng(seed).permutation(len(target)), 2)
-    crossed = np.empty(len(target))
+    rows = _some(np.arange(len(target)), 2 * PICTURES)
+    target, crossed = target.subset(rows), np.empty(len(rows))
+    halves = np.array_split(np.random.default_rng(seed).permutation(len(rows)), 2)
     for learn, judged in (halves, halves[::-1]):
         other = method.twin().fit(source, target.subset(learn))
         crossed[judged] = other.anomaly_score(target.subset(judged))
-    return float(spearmanr(crossed, held_out).statistic)
+    return _alike(crossed, held_out[rows])
 
 
-def judge(method: Method, source: View, target: View, held_out: np.ndarray, of_source: np.ndarray) -> Trust:
-    """What the fitted pictures say of the detector, without a label."""
-    return Trust(len(held_out), None, None, None, 0.0, 1, 0.0, False)
+def _alike(one: np.ndarray, other: np.ndarray) -> float:
+    """Rank correlation, 0 where one of them is constant."""
+    return float(spearmanr(one, other).statistic) if np.ptp(one) > 0 and np.ptp(other) > 0 else 0.0
+
+
+def judge(method: Method, source: View, target: View, held_out: np.ndarray, kept: np.ndarray | None = None) -> Trust:
+    """What the fitted pictures say of a detector, without a label.
+
+    Parameters
+    ----------
+    method : fitted.
+    source, target : what it was fitted on, in an order that tells nothing.
+    held_out : (n,) its scores of the target.
+    kept : (n,) bool, which of the target it takes for normal; None is all.
+
+    Returns
+    -------
+    Trust; ``stability`` is None of a method that trains.
+    """
+    kept = np.ones(len(target), bool) if kept is None else kept
+    of_source, of_target = (_spaces(method, view) for view in (source, target))
+    whole = unit_rows(np.concatenate(of_target, axis=1))
+    unequal = float(np.mean([contrast(space) for space in of_target]))
+    agree = agreement([_some(space, PICTURES) for space in of_target])
+    return Trust(
+        kept=int(kept.sum()),
+        contamination=contamination(held_out),
+        agreement=agree,
+        stability=stability(method, source, target, held_out) if isinstance(method, FrozenMethod) else None,
+        domain_distance=domain_distance(unit_rows(np.concatenate(of_source, axis=1)), whole),
+        crowds=crowds(whole[kept]),
+        contrast=unequal,
+        weak=unequal < WEAK_CONTRAST,
+    )
+
+
+def _spaces(method: Method, view: View) -> list[np.ndarray]:
+    """(n, d_l) unit features of each layer that the method looks at."""
+    z = method.embed(view)
+    layers = method.units(z) if isinstance(method, BackgroundMethod) else [z.flatten(1)]
+    return [unit_rows(layer.cpu().numpy()) for layer in layers]

@@ -1,0 +1,197 @@
+"""Your own pictures: what a line promises and what it keeps, and how often a warning is right, over pairs with known answers.
+
+Run as a module it does all runs and makes ``18_alarms.csv``, a row a run, and the two tables that follow from it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twofold.compute import keep_memory, single_thread
+from twofold.data.tasks import Task
+from twofold.deploy.thresholds import RULES, draw_line
+from twofold.deploy.trust import judge
+from twofold.files import write_text
+from twofold.lessons.study import project_folder
+from twofold.methods.base import Method
+from twofold.results.sentences import markdown_table
+from twofold.results.statistics import PAIR, t_interval
+from twofold.runs.config import RunConfig
+from twofold.runs.metrics import auroc
+from twofold.runs.presets import PAIRS, RECIPE_VERSION
+from twofold.runs.run import build, prepare
+from twofold.runs.sweeps import expand
+
+__all__ = ["alarms", "line_table", "planned", "tables", "warning_table"]
+
+FALSE_ALARM_RATES = (0.05, 0.1)
+SHARES = (0.0, 0.1, 0.3)
+WORTHLESS = 80.0  # AUROC below which a ranking should have been warned of
+SPLITS = {"piped": (0, 1, 2), "elpv": (0, 1, 2)}  # one class each: several splits of it
+
+
+def planned(root: str | None = None, pairs: Sequence[tuple[str, str, str]] | None = None) -> list[RunConfig]:
+    """Every class of every development and seen pair, with each share of anomalies.
+
+    Parameters
+    ----------
+    root : of folder data sets.
+    pairs : others.
+    """
+    found = []
+    for dataset, source, target in pairs or PAIRS["dev"] + PAIRS["seen"]:
+        task = {"dataset": dataset, "source": source, "target": target, "normal": "all", "preset": "embedded"}
+        task |= {"seed": list(SPLITS.get(dataset, (0,))), "anomaly_ratio": list(SHARES)}
+        found += expand({**task, "method": "pooled_gaussian"}, root)
+    return found
+
+
+def alarms(
+    configs: Sequence[RunConfig], root: str | None = None, log: Callable[[str], None] = lambda line: None
+) -> pd.DataFrame:
+    """Fit each, draw every rule's line without a label, and count by the answers what lies above it.
+
+    Parameters
+    ----------
+    configs : of ``pooled_gaussian``; those of a pair that follow each other share their networks.
+    root : of folder data sets.
+    log : takes a line a pair.
+
+    Returns
+    -------
+    A row a run: the task, ``auroc``, what ``deploy.trust`` says, and for each rule and promised rate the shares above the line
+    of the test normals (``RULE RATE false``), the test anomalies (``found``) and the fitted pictures (``own``).
+    """
+    rows, networks = [], {}
+    for config in configs:
+        prepared = prepare(config, root, "cpu")
+        eyes = config.networks
+        if eyes not in networks:
+            networks = {eyes: build(config, prepared.device)}
+        rows.append(_row(config, prepared.task, networks[eyes].twin()))
+        pair = tuple(getattr(config.task, name) for name in PAIR)
+        if config is configs[-1] or pair != tuple(getattr(configs[len(rows)].task, name) for name in PAIR):
+            log(f"{' '.join(pair)}: {len(rows)} of {len(configs)} runs")
+    return pd.DataFrame(rows)
+
+
+def _row(config: RunConfig, task: Task, method: Method) -> dict[str, Any]:
+    source, target, labels = task.source_train, task.target_train, task.target_test_labels
+    keep_memory()
+    with single_thread():
+        method.fit(source, target)
+        held_out, of_source = method.anomaly_score(target), method.anomaly_score(source)
+        scores = method.anomaly_score(task.target_test)
+        trust = judge(method, source, target, held_out)
+    fields = {name: getattr(config.task, name) for name in (*PAIR, "normal", "seed", "anomaly_ratio")}
+    row = {"recipe": RECIPE_VERSION, **fields, "n_target": len(target), "auroc": auroc(labels, scores), **asdict(trust)}
+    for rule in RULES:
+        for rate in FALSE_ALARM_RATES:
+            threshold = draw_line(held_out, method.selected_, of_source, rate, rule).threshold
+            above = {"false": scores[labels == 0], "found": scores[labels == 1], "own": held_out}
+            row |= {f"{rule} {rate} {kind}": float(np.mean(some > threshold)) for kind, some in above.items()}
+    return row
+
+
+def line_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Promised against measured: a row a rule and promised rate.
+
+    A pair's mean over its classes and splits counts once, pairs that share a target are one trial, and intervals (95 %) are
+    Student's over the targets. A rule keeps its promise where no interval lies above it, at whatever share of anomalies.
+
+    Parameters
+    ----------
+    runs : of ``alarms``.
+
+    Returns
+    -------
+    promised, and in percent for each share: false alarms with their interval, anomalies found, and of the fitted all-normal
+    pictures the share above the line; ``kept`` says whether the promise is, ``found`` is the mean over the shares. The rule that
+    finds most among those that keep it stands first of each rate.
+    """
+    rows = []
+    for rule in RULES:
+        for rate in FALSE_ALARM_RATES:
+            row: dict[str, Any] = {"rule": rule, "promised": 100 * rate}
+            found, lows = [], []
+            for share, some in runs.groupby("anomaly_ratio"):
+                false, caught, own = (100 * _over_targets(some, f"{rule} {rate} {kind}") for kind in ("false", "found", "own"))
+                low, high = t_interval(false)
+                row[f"false alarms at {share:.0%}"] = f"{false.mean():.1f} [{low:.1f}, {high:.1f}]"
+                row[f"found at {share:.0%}"] = f"{caught.mean():.1f}"
+                if share == 0:
+                    row["alarms among all-normal fitted"] = f"{own.mean():.1f}"
+                found.append(caught.mean())
+                lows.append(low)
+            row |= {"kept": "yes" if max(lows) <= 100 * rate else "no", "found": round(float(np.mean(found)), 1)}
+            rows.append(row)
+    table = pd.DataFrame(rows)
+    table["broken"] = table["kept"] == "no"
+    return table.sort_values(["promised", "broken", "found"], ascending=[True, True, False]).drop(columns="broken")
+
+
+def _over_targets(runs: pd.DataFrame, column: str) -> pd.Series:
+    """Mean of a column by target, each pair counted once."""
+    return runs.groupby(PAIR)[column].mean().groupby(["dataset", "target"]).mean()
+
+
+def warning_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """How often the warning is right: a row a use of the pairs, and one for all.
+
+    Parameters
+    ----------
+    runs : of ``alarms``.
+
+    Returns
+    -------
+    Runs; those whose AUROC is below ``WORTHLESS`` and how many of these were warned of; and of the others how many were.
+    """
+    use_of = {pair: use for use, pairs in PAIRS.items() for pair in pairs}
+    uses = runs[PAIR].apply(lambda pair: use_of[tuple(pair)], axis=1)
+    rows = []
+    for name, some in [*((use, runs[uses == use]) for use in ("dev", "seen")), ("all", runs)]:
+        bad, weak = some["auroc"] < WORTHLESS, some["weak"].astype(bool)
+        known = some["contamination"].notna()
+        bounds = some["contamination"][known].map(_bounds)
+        right = [low <= share <= high for (low, high), share in zip(bounds, some["anomaly_ratio"][known], strict=True)]
+        rows.append(
+            {
+                "pairs": name,
+                "runs": len(some),
+                f"AUROC below {WORTHLESS:.0f}": int(bad.sum()),
+                "of these warned of": int((bad & weak).sum()),
+                "warned of in vain": int((~bad & weak).sum()),
+                "share of anomalies told": int(known.sum()),
+                "of these right": int(np.sum(right)),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _bounds(told: Any) -> tuple[float, float]:
+    """A share as a pair of numbers, as it is or as it stands in a table."""
+    low, high = told.strip("()").split(",") if isinstance(told, str) else told
+    return float(low), float(high)
+
+
+def tables(runs: pd.DataFrame) -> dict[str, str]:
+    """File name -> text of the tables that follow from the runs, as CSV and Markdown."""
+    found = {"18_thresholds": line_table(runs), "18_warning": warning_table(runs)}
+    texts = {f"{name}.csv": table.to_csv(index=False) for name, table in found.items()}
+    return texts | {f"{name}.md": markdown_table(table) + "\n" for name, table in found.items()}
+
+
+if __name__ == "__main__":
+    folder = project_folder() / "figures" / "embedded"
+    runs = alarms(planned(), log=lambda line: print(line, file=sys.stderr, flush=True))
+    text = runs.to_csv(index=False, float_format="%.4f")
+    write_text(Path(folder, "18_alarms.csv"), text)
+    for name, table in tables(pd.read_csv(folder / "18_alarms.csv")).items():
+        write_text(folder / name, table)

@@ -89,7 +89,7 @@ def _row(config: RunConfig, task: Task, method: Method) -> dict[str, Any]:
         method.fit(source, target)
         held_out, of_source = method.anomaly_score(target), method.anomaly_score(source)
         scores = method.anomaly_score(task.target_test)
-        trust = judge(method, source, target, held_out)
+        trust = judge(method, source, target, held_out, method.selected_)
     fields = {name: getattr(config.task, name) for name in (*PAIR, "normal", "seed", "anomaly_ratio")}
     row = {"recipe": RECIPE_VERSION, **fields, "n_target": len(target), "auroc": auroc(labels, scores), **asdict(trust)}
     for rule in RULES:
@@ -113,8 +113,8 @@ def line_table(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     promised, and in percent for each share: false alarms with their interval, anomalies found, and of the fitted all-normal
-    pictures the share above the line; ``kept`` says whether the promise is, ``found`` is the mean over the shares. The rule that
-    finds most among those that keep it stands first of each rate.
+    pictures the share above the line; ``kept`` says whether the promise is, ``found`` is the mean over the shares. Of each
+    rate the rule that finds most among those that keep it stands first.
     """
     rows = []
     for rule in RULES:

@@ -208,9 +208,58 @@ def test_only_regular_files_are_listed_and_the_rest_is_counted(tmp_path, monkeyp
     for name in ("a.heic", "b.HEIC", "c.gif", "notes", "d.txt"):
         (inbox / name).touch()
     assert load_pictures(inbox).ids.tolist() == ["1.png", "2.JPG", "linked.png", "more/3.webp"]
-    expected = {"no regular file": 3, ".heic": 2, "hidden": 2, "link to a folder": 2, ".gif": 1, ".txt": 1, "no suffix": 1}
-    assert left_out(inbox) == expected
-    assert list(left_out(inbox).values()) == sorted(expected.values(), reverse=True)
+    assert left_out(inbox) == {
+        "no regular file": ["pipe.jpg", "pipe_behind_a_link.jpg", "socket.png"],
+        ".heic": ["a.heic", "b.HEIC"],
+        "hidden": [".5.png", ".hidden"],
+        ".gif": ["c.gif"],
+        ".txt": ["d.txt"],
+        "link that loops": ["loop"],
+        "link to a folder": ["linked"],
+        "no suffix": ["notes"],
+    }
+    assert list(left_out(inbox)) == ["no regular file", ".heic", "hidden", ".gif", ".txt", *list(left_out(inbox))[5:]]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("masks/1.png", "named as a mask"),
+        ("faulty/1_mask.png", "named as a mask"),
+        ("faulty/GroundTruth/1.png", "named as a mask"),
+        ("faulty/ground truth/1.png", "named as a mask"),
+        ("faulty/B_GT_003.png", "named as a mask"),
+        ("faulty/1.png", "of 1 bit"),
+        ("faulty/1.tiff", "of 1 bit"),
+        ("1_mask.png", ""),  # beside the pictures there is no folder of masks
+        ("1.png", ""),
+        ("unmasked/1.jpg", ""),
+        ("gtx/1.jpg", ""),
+        ("faulty/grey.png", ""),
+    ],
+)
+def test_masks_in_subfolders_are_left_out_by_name_or_by_their_single_bit(tmp_path, path, kind):
+    draw(tmp_path / "0.png")
+    (tmp_path / path).parent.mkdir(exist_ok=True, parents=True)
+    jpeg_or_grey = path.endswith("jpg") or "grey" in path
+    Image.new("L" if jpeg_or_grey else "1", (8, 8)).save(tmp_path / path)
+    assert load_pictures(tmp_path).ids.tolist() == sorted(["0.png"] if kind else ["0.png", path])
+    assert left_out(tmp_path) == ({kind: [path]} if kind else {})
+
+
+def test_a_folder_that_is_shut_is_named_and_the_rest_is_read(tmp_path, monkeypatch):
+    for name in ("1.png", "shut/2.png"):
+        draw(tmp_path / name)
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "shut":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert load_pictures(tmp_path).ids.tolist() == ["1.png"]
+    assert left_out(tmp_path) == {"unreadable folder": ["shut/"]}
 
 
 def test_a_link_to_nowhere_is_listed_and_named_when_it_is_read(tmp_path):
@@ -228,8 +277,10 @@ def test_a_link_to_nowhere_is_listed_and_named_when_it_is_read(tmp_path):
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path):
-    (tmp_path / "notes.txt").touch()
     with pytest.raises(InputError, match=r"wanted pictures \(.png .jpg .* in .*, got none; name another folder"):
+        load_pictures(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InputError, match=r"got none; left out: 1 \.txt; name another folder"):
         load_pictures(tmp_path)
 
 

@@ -256,7 +256,7 @@ EmbeddingCache(sys.argv[1], workers=2).embed(extractor(pause_s=0.1), view)
 
 
 class TestWorkIsKept:
-    def test_shards_of_256_appear_while_the_encoding_goes_on(self, tmp_path):
+    def test_shards_of_128_appear_while_the_encoding_goes_on(self, tmp_path):
         seen = []
 
         class Watch(Pictures):

@@ -6,8 +6,8 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +92,7 @@ class Domain:
     ids : (n,) unique names of the pictures, for people; of files the path below the domain's folder, which opens them.
     groups : (n,) pictures of one group never stand on both sides of a split, in whichever domain; None makes each picture
         its own group.
+    skipped : files of the domain that are no pictures, by id, and why: they are in no other field.
 
     Raises
     ------
@@ -110,6 +111,7 @@ class Domain:
     class_names: Sequence[str]
     ids: Sequence[str]
     groups: Sequence[str] | None = None
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.pictures) == 0:
@@ -123,10 +125,10 @@ class Domain:
             "ids": self.ids,
             "groups": own if self.groups is None else self.groups,
         }
-        for field, values in columns.items():
+        for name, values in columns.items():
             if len(values) != len(self.pictures):
-                raise ValueError(f"{field} must have {len(self.pictures)} entries like pictures, got {len(values)}")
-            object.__setattr__(self, field, np.asarray(values, dtype=str))
+                raise ValueError(f"{name} must have {len(self.pictures)} entries like pictures, got {len(values)}")
+            object.__setattr__(self, name, np.asarray(values, dtype=str))
         if len(np.unique(self.ids)) != len(self.ids):
             raise ValueError(f"ids of domain {self.name!r} must be unique; build them from the full relative path")
 

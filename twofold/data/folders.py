@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from twofold.data.domains import Domain, FilePictures
-from twofold.data.reading import notes, printable
+from twofold.data.reading import UnreadableError, has_one_bit, notes, printable
+from twofold.data.survey import refuse_unreadable, unreadable, without
 from twofold.errors import InputError
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "how_read",
     "left_out",
     "list_pictures",
+    "listed_pictures",
     "load_class_folders",
     "load_folder_domain",
     "load_pictures",
@@ -26,13 +28,19 @@ __all__ = [
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
+_MASK = re.compile(r"(?i)(?<![a-z])(masks?|gt|ground[ _-]?truths?)(?![a-z])")  # a word of a path
+_ONE_BIT = (".png", ".bmp", ".tif", ".tiff")  # what can be stored in one bit a pixel
 
-def load_pictures(folder: str | os.PathLike[str]) -> Domain:
-    """List the pictures in a folder and all folders in it, as a domain without classes; none is opened.
+
+def load_pictures(folder: str | os.PathLike[str], strict: bool = True) -> Domain:
+    """The pictures in a folder and all folders in it, as a domain without classes; each is opened once to see that it can be.
+
+    What is no picture by its name, or a mask by its looks, is not among them: ``left_out`` names it.
 
     Parameters
     ----------
     folder : any folder.
+    strict : refuse what cannot be read; else it is left out, and stands in ``skipped`` with the reason.
 
     Returns
     -------
@@ -40,17 +48,40 @@ def load_pictures(folder: str | os.PathLike[str]) -> Domain:
 
     Raises
     ------
-    InputError : the folder cannot be read or holds no picture.
+    InputError : the folder cannot be read or holds no picture; a picture cannot be read, or more than a tenth of them where
+        that is not strict. All of them are named.
 
     >>> load_pictures("/no/such/folder")
     Traceback (most recent call last):
     twofold.errors.InputError: wanted to read /no/such/folder, got 'No such file or directory'; ...
     """
+    domain = listed_pictures(folder)
+    domain = without(domain, unreadable(domain))
+    refuse_unreadable(domain, strict)
+    return domain
+
+
+def listed_pictures(folder: str | os.PathLike[str]) -> Domain:
+    """As ``load_pictures``, but none is opened: what cannot be read is met later. Only names that are no text are skipped.
+
+    Raises
+    ------
+    InputError : the folder cannot be read or holds no picture.
+    """
     place = Path(os.path.expanduser(folder)).absolute()
-    files = sorted(list_pictures(place), key=os.path.splitext)
+    files, odd = [], {}
+    for path, kind in _own_files(place):
+        if not kind and _is_text(path):
+            files.append(path)
+        elif not kind:
+            odd[ascii(path)[1:-1]] = "its name is not UTF-8"
+    files.sort(key=os.path.splitext)
     if not files:
-        raise InputError(f"wanted pictures ({' '.join(SUFFIXES)}) in {printable(place)}, got none; name another folder")
-    return Domain("folder", str(place), FilePictures([place / file for file in files]), [""] * len(files), files)
+        rest = left_out(folder)
+        others = f"; left out: {', '.join(f'{len(names)} {kind}' for kind, names in rest.items())}" if rest else ""
+        raise InputError(f"wanted pictures ({' '.join(SUFFIXES)}) in {printable(place)}, got none{others}; name another folder")
+    paths = FilePictures([place / file for file in files])
+    return Domain("folder", str(place), paths, [""] * len(files), files, skipped=odd)
 
 
 def load_folder_domain(domain: str, root: str | os.PathLike[str] | None = None) -> Domain:
@@ -154,7 +185,7 @@ def list_pictures(folder: Path) -> list[str]:
     """
     found = [path for path, kind in _files(folder) if not kind]
     for path in found:
-        if not path.isascii() and path.encode(errors="ignore").decode() != path:
+        if not _is_text(path):
             raise InputError(f"wanted file names in UTF-8, got {path!a} in {folder}; rename the file")
     return found
 
@@ -168,35 +199,65 @@ def how_read(domain: Domain, size_px: int) -> list[str]:
     return [f"{len(all_of)} of {len(domain)} pictures of {domain.name}, such as {all_of[0]}" for all_of in kinds.values()]
 
 
-def left_out(folder: str | os.PathLike[str]) -> dict[str, int]:
-    """How many files of a folder, and of the folders in it, are not taken for pictures.
+def left_out(folder: str | os.PathLike[str]) -> dict[str, list[str]]:
+    """Which files of a folder, and of the folders in it, ``load_pictures`` does not take for pictures.
 
     Returns
     -------
-    kind -> number, the most frequent first: a suffix such as ``".heic"``, ``"no suffix"``, ``"hidden"`` (a hidden folder
-    counts once), ``"link to a folder"``, ``"no regular file"`` (pipes and devices).
+    kind -> paths, the most frequent first: a suffix such as ``".heic"``, ``"no suffix"``, ``"hidden"`` (a hidden folder
+    counts once), ``"link to a folder"``, ``"link that loops"``, ``"no regular file"`` (pipes and devices), ``"unreadable
+    folder"``, and in subfolders ``"named as a mask"`` and ``"of 1 bit"``, as masks are.
 
     Raises
     ------
-    InputError : a folder cannot be read.
+    InputError : the folder cannot be read.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("1.jpg", "2.heic", "3.HEIC", ".thumbnail.jpg"):
     ...         Path(folder, name).touch()
     ...     left_out(folder)
-    {'.heic': 2, 'hidden': 1}
+    {'.heic': ['2.heic', '3.HEIC'], 'hidden': ['.thumbnail.jpg']}
     """
-    kinds = (kind for _, kind in _files(Path(os.path.expanduser(folder))))
-    return dict(sorted(Counter(filter(None, kinds)).items(), key=lambda item: (-item[1], item[0])))
+    kinds: dict[str, list[str]] = {}
+    for path, kind in sorted(_own_files(Path(os.path.expanduser(folder)).absolute())):
+        if kind:
+            kinds.setdefault(kind, []).append(path)
+    return dict(sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
-def _files(folder: Path) -> Iterator[tuple[str, str]]:
+def _own_files(folder: Path) -> Iterator[tuple[str, str]]:
+    """As ``_files``, of a folder that nobody has put in order: masks are told from pictures, and what is shut is passed by."""
+    _entries(folder)
+    for path, kind in _files(folder, passing=True):
+        yield path, kind or ("/" in path and _mask(folder, path)) or ""
+
+
+def _mask(folder: Path, path: str) -> str:
+    """Why a file in a subfolder is rather the mask of a picture than a picture; empty if it is not."""
+    if _MASK.search(path):
+        return "named as a mask"
+    if path.lower().endswith(_ONE_BIT):
+        try:
+            return "of 1 bit" if has_one_bit(folder / path) else ""
+        except UnreadableError:
+            pass  # it is named when it is read
+    return ""
+
+
+def _files(folder: Path, passing: bool = False) -> Iterator[tuple[str, str]]:
     """Path in the folder of each file in it and in the folders in it, and why it is no picture; empty if it is one."""
     waiting = [""]
     while waiting:
         inner = waiting.pop()
-        for entry in _entries(folder / inner):
+        try:
+            entries = _entries(folder / inner)
+        except InputError:
+            if not passing:
+                raise
+            yield inner, "unreadable folder"
+            continue
+        for entry in entries:
             path = f"{inner}{entry.name}"
             if entry.name.startswith("."):
                 yield path, "hidden"
@@ -211,13 +272,18 @@ def _kind(entry: os.DirEntry[str]) -> str:
     suffix = os.path.splitext(entry.name)[1].lower()
     try:
         mode = entry.stat().st_mode
-    except OSError:  # a link to nowhere, or to where we may not look
+    except OSError:  # a link to nowhere, to itself, or to where we may not look
         mode = stat.S_IFREG
     if stat.S_ISDIR(mode):
-        return "link to a folder"
+        above = os.path.commonpath([os.path.realpath(entry.path), os.path.realpath(os.path.dirname(entry.path))])
+        return "link that loops" if above == os.path.realpath(entry.path) else "link to a folder"
     if not stat.S_ISREG(mode):
         return "no regular file"
     return "" if suffix in SUFFIXES else suffix or "no suffix"
+
+
+def _is_text(path: str) -> bool:
+    return path.isascii() or path.encode(errors="ignore").decode() == path
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

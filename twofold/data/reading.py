@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from twofold.errors import InputError
 
-__all__ = ["READING_VERSION", "notes", "printable", "read", "square"]
+__all__ = ["READING_VERSION", "UnreadableError", "has_one_bit", "notes", "printable", "read", "square"]
 
 READING_VERSION = (
     2  # raised by any change after which one file gives other pixels; whoever keeps what was made of pixels keys by it
@@ -25,6 +25,24 @@ TOLD_FROM = 4  # a side shrunk so many times, or so many times longer than the o
 
 # a large picture is read, and one that is too large is refused with its name: two lines from Pillow say nothing more
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # a broken EXIF block turns no picture
+
+
+class UnreadableError(InputError):
+    """A file that is no picture, with what its decoder says in ``reason``.
+
+    >>> try:
+    ...     read("/no/such/picture.png")
+    ... except UnreadableError as error:
+    ...     error.reason
+    'No such file or directory'
+    """
+
+    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
+        super().__init__(
+            f"wanted a readable picture, got {printable(path)} ({reason}); replace the file or remove it from the folder"
+        )
+        self.reason = reason
 
 
 def read(path: str | os.PathLike[str]) -> Image.Image:
@@ -53,11 +71,11 @@ def read(path: str | os.PathLike[str]) -> Image.Image:
 
     Raises
     ------
-    InputError : the file cannot be read as a picture, for whatever reason its decoder gives; it names the file.
+    UnreadableError : the file cannot be read as a picture, for whatever reason its decoder gives; it names the file.
 
     >>> read("/no/such/picture.png")
     Traceback (most recent call last):
-    twofold.errors.InputError: wanted a readable picture, got /no/such/picture.png (No such file or directory); ...
+    twofold.data.reading.UnreadableError: wanted a readable picture, got /no/such/picture.png (No such file or directory); ...
     """
     with _opened(path) as picture:
         raw = _raw_mode(picture)
@@ -90,7 +108,7 @@ def notes(path: str | os.PathLike[str], size_px: int, center_crop: bool = False)
 
     Raises
     ------
-    InputError : as for ``read``, as far as the file was looked at.
+    UnreadableError : as for ``read``, as far as the file was looked at.
     """
     words = []
     with _opened(path) as picture:
@@ -113,6 +131,17 @@ def notes(path: str | os.PathLike[str], size_px: int, center_crop: bool = False)
         if long * TOLD_FROM < size_px:
             words.append(f"enlarged {size_px / long:.0f} times")
     return words
+
+
+def has_one_bit(path: str | os.PathLike[str]) -> bool:
+    """Whether a file's pixels are black or white and nothing between, as in a mask; it is not decoded.
+
+    Raises
+    ------
+    UnreadableError : as for ``read``, as far as the file was looked at.
+    """
+    with _opened(path) as picture:
+        return picture.mode == "1"
 
 
 def square(picture: Image.Image, size_px: int, center_crop: bool = False) -> np.ndarray:
@@ -169,9 +198,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
             yield picture
     except Exception as error:  # decoders raise what they like: OSError, RuntimeError, MemoryError, SyntaxError, struct.error
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
-        raise InputError(
-            f"wanted a readable picture, got {printable(path)} ({reason}); replace the file or remove it from the folder"
-        ) from error
+        raise UnreadableError(path, reason) from error
 
 
 def _raw_mode(picture: Image.Image) -> str:

@@ -28,6 +28,7 @@ from twofold.data.reading import READING_VERSION
 from twofold.errors import InputError
 from twofold.files import whole
 from twofold.networks.backbones import Extractor
+from twofold.progress import bar
 
 if TYPE_CHECKING:
     from twofold.data.domains import View
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddingCache"]
 
 BATCH = 64  # constant: a picture's features may not depend on how many others are encoded with it
-SHARD = 4 * BATCH  # what a kill can cost
+SHARD = 2 * BATCH  # with a batch in the hands of each of two workers: what a kill can cost is 256 pictures
 WORKERS = 2  # more have to be asked for: each holds the activations of a batch
 SILENCE_S = 5.0  # whoever waits longer is told for whom
 HUNG_S = 120.0  # whoever holds the lock shows a sign of life with every batch
@@ -60,7 +61,7 @@ class EmbeddingCache:
     """Rows of features on disk, one per picture and extractor, safely shared by parallel runs.
 
     A picture is its content: wherever it lies and whatever it is called, it is encoded once by each extractor, on each
-    kind of device, for each version of the reading. Immutable shards of 256 pictures are written whole while the encoding
+    kind of device, for each version of the reading. Immutable shards of 128 pictures are written whole while the encoding
     goes on; what is broken among them, foreign or unreadable is as good as absent. Where nothing can be kept, for want of
     room or permission, features are computed all the same, which one line on stderr says.
 
@@ -129,11 +130,12 @@ class EmbeddingCache:
 
         found: dict[str, Tensor] = {}
         pending: dict[str, Tensor] = {}
-        with single_thread():
+        with single_thread(), bar(len(rows), "encode") as told:
             pool = ThreadPoolExecutor(self.workers, initializer=torch.set_num_threads, initargs=(1,))
             try:
                 for keys, values in zip(batches, pool.map(features, batches), strict=True):
                     self.encoded += len(keys)
+                    told.update(len(keys))
                     pending.update(zip(keys, values, strict=True))
                     sign_of_life()
                     if len(pending) >= SHARD or keys is batches[-1]:

@@ -1,0 +1,140 @@
+"""What of pictures of one's own cannot be used, or counts twice: looked for before a network runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from twofold.compute import cores
+from twofold.data.domains import Domain, FilePictures
+from twofold.data.reading import UnreadableError, printable
+from twofold.errors import InputError
+from twofold.progress import bar
+
+__all__ = ["MOST_UNREADABLE", "alike", "refuse_dull", "refuse_unreadable", "shared", "unreadable", "without"]
+
+MOST_UNREADABLE = 0.1  # of what is fitted: with more of them broken, the rest is hardly the collection that was meant
+
+
+def unreadable(domain: Domain) -> dict[str, str]:
+    """Which pictures cannot be read, and why: each is decoded as the networks would see it.
+
+    Returns
+    -------
+    id -> what its decoder says, in the order of the ids.
+    """
+
+    def reason(row: int) -> str | None:
+        try:
+            _ = domain.pictures[row]
+        except UnreadableError as error:
+            return error.reason
+        return None
+
+    found = {}
+    with ThreadPoolExecutor(cores()) as pool, bar(len(domain), f"read {domain.name}") as told:
+        for name, why in zip(domain.ids.tolist(), pool.map(reason, range(len(domain))), strict=True):
+            told.update()
+            if why is not None:
+                found[name] = why
+    return found
+
+
+def without(domain: Domain, skipped: Mapping[str, str]) -> Domain:
+    """A domain of files without some of them, which it keeps in ``skipped``.
+
+    Raises
+    ------
+    InputError : none is left.
+    """
+    if not skipped:
+        return domain
+    if len(skipped) == len(domain):
+        raise InputError(f"wanted pictures in {printable(domain.name)}, got none that can be read: {_named(skipped)}")
+    rows = [row for row, name in enumerate(domain.ids.tolist()) if name not in skipped]
+    paths = FilePictures([domain.pictures.paths[row] for row in rows])
+    columns = (domain.class_names[rows], domain.ids[rows], domain.groups[rows])
+    return Domain(domain.dataset, domain.name, paths, *columns, {**domain.skipped, **skipped})
+
+
+def refuse_unreadable(domain: Domain, strict: bool = False) -> None:
+    """Stop where too many files of a domain are no pictures, and name them all.
+
+    Parameters
+    ----------
+    domain : its ``skipped`` count.
+    strict : one is too many, and not only more than a tenth.
+
+    Raises
+    ------
+    InputError : too many.
+    """
+    n = len(domain) + len(domain.skipped)
+    if domain.skipped and (strict or len(domain.skipped) > MOST_UNREADABLE * n):
+        wanted = "every picture" if strict else f"at least {1 - MOST_UNREADABLE:.0%} of the pictures"
+        raise InputError(
+            f"wanted {wanted} of {printable(domain.name)} readable, got {len(domain.skipped)} of {n} that are not: "
+            f"{_named(domain.skipped)}; replace or remove them"
+        )
+
+
+def refuse_dull(domain: Domain, words: str) -> None:
+    """Stop where pictures show nothing to learn from: all the same, or each of a single colour.
+
+    Only as many pictures are opened as it takes to see that it is not so.
+
+    Parameters
+    ----------
+    domain : at least one picture.
+    words : what they were to be, such as ``"normal source"``.
+
+    Raises
+    ------
+    InputError : all are identical, pixel by pixel, or each is of one colour.
+
+    >>> from twofold.data.domains import ArrayPictures
+    >>> black = Domain("own", "desk", ArrayPictures(np.zeros((3, 8, 8), np.uint8)), [""] * 3, ["a", "b", "c"])
+    >>> refuse_dull(black, "target")
+    Traceback (most recent call last):
+    twofold.errors.InputError: wanted target pictures that show something, got 3 of one colour each; ...
+    """
+    first, flat, same = None, True, True
+    for row in range(len(domain)):
+        picture = domain.pictures[row]
+        first = first or picture
+        flat = flat and all(low == high for low, high in picture.getextrema())
+        same = same and picture.size == first.size and picture.tobytes() == first.tobytes()
+        if not flat and not same:
+            return
+    if flat:
+        got = f"that show something, got {len(domain)} of one colour each; see whether the camera saw anything"
+    elif len(domain) > 1:
+        got = f"that differ, got the same {len(domain)} times; give pictures of more than one thing"
+    else:
+        return
+    raise InputError(f"wanted {words} pictures {got}")
+
+
+def alike(domain: Domain) -> list[list[str]]:
+    """Ids of pictures that are the same file under several names, a list for each that is there more than once.
+
+    >>> from twofold.data.domains import ArrayPictures
+    >>> grey = np.repeat(np.array([1, 2, 1], np.uint8), 64).reshape(3, 8, 8)
+    >>> alike(Domain("own", "desk", ArrayPictures(grey), [""] * 3, ["a", "b", "c"]))
+    [['a', 'c']]
+    """
+    names: dict[str, list[str]] = {}
+    for name, content in zip(domain.ids.tolist(), domain.contents.tolist(), strict=True):
+        names.setdefault(content, []).append(name)
+    return [several for several in names.values() if len(several) > 1]
+
+
+def shared(source: Domain, target: Domain) -> list[str]:
+    """Ids of the target's pictures that are also among the source's, whatever they are called there."""
+    return target.ids[np.isin(target.contents, source.contents)].tolist()
+
+
+def _named(skipped: Mapping[str, str]) -> str:
+    return ", ".join(f"{printable(name)} ({why})" for name, why in skipped.items())

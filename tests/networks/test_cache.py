@@ -250,8 +250,12 @@ KILLED = """
 import sys, time
 sys.path.insert(0, sys.argv[2])
 from test_cache import *
-view = toy(10 * SHARD)
-EmbeddingCache(sys.argv[1], workers=2).embed(extractor(pause_s=0.1), view)
+class Counted(Pictures):
+    def images(self, rows, size_px, center_crop=False):
+        print(len(rows), flush=True)
+        return super().images(rows, size_px, center_crop)
+
+EmbeddingCache(sys.argv[1], workers=2).embed(extractor(pause_s=0.1), Counted(toy(10 * SHARD).array))
 """
 
 
@@ -266,18 +270,22 @@ class TestWorkIsKept:
 
         view = Watch(toy(1000).array)
         EmbeddingCache(tmp_path, workers=1).embed(extractor(pause_s=0.05), view)
-        assert len(shards(tmp_path)) == 4
+        assert len(shards(tmp_path)) == 8
         assert all(count >= row // SHARD - 1 for row, count in seen)
         assert seen[-1][1] >= 2
 
-    def test_a_kill_loses_at_most_a_shards_worth_of_work(self, tmp_path):
+    @pytest.mark.parametrize("moment_s", [0.0, 0.04, 0.08, 0.12])
+    def test_a_kill_at_any_moment_loses_at_most_256_pictures(self, tmp_path, moment_s):
         here = str(Path(__file__).parent)
-        process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path), here], start_new_session=True)
+        command = [sys.executable, "-c", KILLED, str(tmp_path), here]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         deadline = time.monotonic() + 120
         while len(shards(tmp_path)) < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
+        time.sleep(moment_s)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        begun = sum(map(int, process.communicate()[0].split()))
+        assert begun - SHARD * len(shards(tmp_path)) <= 256
         kept = SHARD * len(shards(tmp_path))
         assert 2 * SHARD <= kept < 10 * SHARD
         view, cache = toy(10 * SHARD), EmbeddingCache(tmp_path)

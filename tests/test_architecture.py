@@ -20,7 +20,7 @@ FLOORS = [
     {"methods"},
     {"runs"},
     {"results", "deploy", "doctor", "flags"},
-    {"lessons"},
+    {"lessons", "commands"},
     {"cli"},
     {"__main__"},
 ]

@@ -41,7 +41,7 @@ def test_what_cannot_be_read_is_left_out_and_kept_with_its_reason(tmp_path):
 @pytest.mark.parametrize(("bad", "strict"), [(2, True), (3, False), (20, False), (20, True)])
 def test_too_many_that_cannot_be_read_stop_and_are_all_named_at_once(tmp_path, bad, strict):
     place = fill(tmp_path / "own", 20, bad=bad)
-    with pytest.raises(InputError, match=r"readable|can be read") as stopped:
+    with pytest.raises(InputError, match="read") as stopped:
         load_pictures(place, strict=strict)
     for number in range(20):
         assert (f"{number:02}.png (" in str(stopped.value)) == (number < bad)

@@ -195,8 +195,10 @@ def how_read(domain: Domain, size_px: int) -> list[str]:
     kinds: dict[str, list[str]] = {}
     for name, path in zip(domain.ids, domain.pictures.paths, strict=True):
         for words in notes(path, size_px):
-            kinds.setdefault(words.split()[0], []).append(f"{name}: {words}")
-    return [f"{len(all_of)} of {len(domain)} pictures of {domain.name}, such as {all_of[0]}" for all_of in kinds.values()]
+            kinds.setdefault(words.split()[0], []).append(f"{printable(name)}: {words}")
+    return [
+        f"{len(all_of)} of {len(domain)} pictures of {printable(domain.name)}, such as {all_of[0]}" for all_of in kinds.values()
+    ]
 
 
 def left_out(folder: str | os.PathLike[str]) -> dict[str, list[str]]:

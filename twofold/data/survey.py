@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,7 +13,7 @@ from twofold.data.reading import UnreadableError, printable
 from twofold.errors import InputError
 from twofold.progress import bar
 
-__all__ = ["MOST_UNREADABLE", "alike", "refuse_dull", "refuse_unreadable", "shared", "unreadable", "without"]
+__all__ = ["MOST_UNREADABLE", "alike", "part", "refuse_dull", "refuse_unreadable", "shared", "unreadable", "without"]
 
 MOST_UNREADABLE = 0.1  # of what is fitted: with more of them broken, the rest is hardly the collection that was meant
 
@@ -42,6 +42,13 @@ def unreadable(domain: Domain) -> dict[str, str]:
     return found
 
 
+def part(domain: Domain, rows: Sequence[int], skipped: Mapping[str, str] | None = None) -> Domain:
+    """Some pictures of a domain of files; what else it skips is told to it."""
+    paths = FilePictures([domain.pictures.paths[row] for row in rows])
+    columns = (domain.class_names[rows], domain.ids[rows], domain.groups[rows])
+    return Domain(domain.dataset, domain.name, paths, *columns, {**domain.skipped, **(skipped or {})})
+
+
 def without(domain: Domain, skipped: Mapping[str, str]) -> Domain:
     """A domain of files without some of them, which it keeps in ``skipped``.
 
@@ -49,14 +56,12 @@ def without(domain: Domain, skipped: Mapping[str, str]) -> Domain:
     ------
     InputError : none is left.
     """
-    if not skipped:
-        return domain
-    if len(skipped) == len(domain):
-        raise InputError(f"wanted pictures in {printable(domain.name)}, got none that can be read: {_named(skipped)}")
     rows = [row for row, name in enumerate(domain.ids.tolist()) if name not in skipped]
-    paths = FilePictures([domain.pictures.paths[row] for row in rows])
-    columns = (domain.class_names[rows], domain.ids[rows], domain.groups[rows])
-    return Domain(domain.dataset, domain.name, paths, *columns, {**domain.skipped, **skipped})
+    if not rows:
+        raise InputError(
+            f"wanted pictures in {printable(domain.name)} that can be read, got none: {_named(skipped)}; replace them"
+        )
+    return part(domain, rows, skipped)
 
 
 def refuse_unreadable(domain: Domain, strict: bool = False) -> None:

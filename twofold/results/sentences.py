@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from twofold.data.reading import printable
 from twofold.parts.gaussians import WEAK_CONTRAST
 from twofold.plots.style import collapsed_words
 from twofold.results.statistics import LEVEL
@@ -17,10 +18,13 @@ __all__ = [
     "fallen_words",
     "fit_summary",
     "interval_words",
+    "left_out_words",
     "markdown_table",
     "render",
     "rest_words",
     "run_summary",
+    "skipped_words",
+    "twice_words",
     "verdict_count",
     "verdict_words",
     "weak_words",
@@ -28,6 +32,8 @@ __all__ = [
 ]
 
 DECISIVE = {"above", "below", "holds", "reversed", "undecided"}  # what an interval says
+
+SHOWN = 10  # names of a list that may be endless
 
 TOLD = {
     "labels": "oracle: target labels steered this run",
@@ -102,6 +108,69 @@ def fit_summary(
     lines.append(f"most anomalous of the target{usual}:")
     order = np.argsort(-np.asarray(scores), kind="stable")[:shown]
     return "\n".join(lines + [f"  {scores[i]:7.2f}  {ids[i]}" for i in order])
+
+
+def skipped_words(name: str, skipped: Mapping[str, str], n: int) -> list[str]:
+    """Which of a folder's pictures could not be read, each with its reason; nothing where all could.
+
+    >>> skipped_words("new", {"2.png": "truncated"}, 7)
+    ['1 of 7 pictures of new could not be read and is in no result:', '  2.png: truncated']
+    """
+    if not skipped:
+        return []
+    are = "is" if len(skipped) == 1 else "are"
+    head = f"{len(skipped)} of {n} pictures of {printable(name)} could not be read and {are} in no result:"
+    return [head, *(f"  {printable(picture)}: {printable(why)}" for picture, why in skipped.items())]
+
+
+def left_out_words(name: str, kinds: Mapping[str, Sequence[str]]) -> list[str]:
+    """Which files of a folder are not taken for pictures, by kind; nothing where all are.
+
+    >>> left_out_words("new", {".heic": ["1.heic", "2.heic"], "hidden": [".3.jpg"]})
+    ['left out of new: 2 .heic (1.heic, 2.heic), 1 hidden (.3.jpg)']
+    """
+    if not kinds:
+        return []
+    kinds = {printable(kind): paths for kind, paths in kinds.items()}
+    return [
+        f"left out of {printable(name)}: " + ", ".join(f"{len(paths)} {kind} ({_some(paths)})" for kind, paths in kinds.items())
+    ]
+
+
+def twice_words(copies: Sequence[Sequence[str]], shared: Sequence[str], n: int) -> list[str]:
+    """What follows where a target holds a picture more than once, or pictures of the source.
+
+    Parameters
+    ----------
+    copies : ids of the target's pictures that are one file, a list each.
+    shared : ids of those that are in the source too.
+    n : pictures of the target.
+
+    >>> twice_words([["1.png", "2.png"]], [], 40)[0][:71]
+    '1 picture of the target is there more than once (1.png = 2.png): copies'
+    >>> twice_words([], [], 40)
+    []
+    """
+    lines = []
+    if copies:
+        same = _some([" = ".join(map(printable, several)) for several in copies])
+        are = "picture of the target is" if len(copies) == 1 else "pictures of the target are"
+        lines.append(
+            f"{len(copies)} {are} there more than once ({same}): copies vouch for each other, so that a fault which they "
+            "show looks more usual than it is; leave one of each"
+        )
+    if shared:
+        lines.append(
+            f"{len(shared)} of the target's {n} pictures are among the source's too ({_some(shared)}): they vouch for "
+            "themselves, whatever they show, so that their scores say nothing; remove them from one of both"
+        )
+    return lines
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names in brackets: all of a few, the first of many."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(map(printable, names[:SHOWN])) + more
 
 
 def rest_words(row: Any, between: str = " ") -> str:

@@ -1,0 +1,1 @@
+"""What a command does with pictures of one's own."""

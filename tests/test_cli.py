@@ -19,7 +19,8 @@ from PIL import Image
 from twofold import cli
 from twofold.cli import main
 from twofold.errors import InputError
-from twofold.flags import COMMANDS, HelpAsked, given, parsed
+from twofold.flags.commands import COMMANDS
+from twofold.flags.parsing import HelpAsked, given, parsed
 from twofold.methods import METHODS
 from twofold.runs.config import TaskConfig, configure, run_fields
 from twofold.runs.store import RunStore

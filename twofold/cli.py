@@ -1,8 +1,8 @@
 """The command line: what each command does, what it says, and with which code it ends.
 
-Exit codes: 0 done, 1 something failed, 2 bad input, 130 interrupted; 3 and 4 are kept for skipped pictures and for alarms.
-Every ending but the first is told in one line on stderr; results alone go to stdout. Heavy imports wait until a command
-needs them.
+Exit codes: 0 done, 1 something failed, 2 bad input, 3 done but some pictures skipped and named, 4 an alarm that was asked
+for, 130 interrupted. Every ending but the first is told on stderr, a failure in one line; results alone go to stdout. Heavy
+imports wait until a command needs them.
 """
 
 from __future__ import annotations
@@ -11,130 +11,20 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any
 
+from twofold.commands import own
+from twofold.commands.speech import place, say, write
 from twofold.errors import InputError
-from twofold.flags import HelpAsked, given, parsed
-
-if TYPE_CHECKING:
-    from twofold.data.domains import Domain
-    from twofold.deploy.detector import TwoFoldDetector
+from twofold.flags.parsing import HelpAsked, given, parsed
 
 __all__ = ["main"]
-
-
-def _print(text: str, stream: TextIO | None = None) -> None:
-    """Write now, so that what cannot be written is met here and not when Python exits; a reader that left is no failure."""
-    stream = stream or sys.stdout
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    try:
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-        stream.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # what is left in the buffer has to go somewhere
-        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
-            raise
-
-
-def _say(line: str) -> None:
-    _print(line, sys.stderr)
-
-
-def _place(flag: str, text: str) -> Path:
-    """Where a file is to be written, refused before the work begins if it cannot be."""
-    place = Path(os.path.expanduser(text)).absolute()
-    try:
-        if not text or place.is_dir():
-            raise InputError(f"wanted a file for {flag}, got {text!r}; name a file in a folder that is there")
-        if not place.exists() or place.is_file():  # a device or a pipe is written to as it stands
-            tempfile.TemporaryFile(dir=place.parent).close()
-    except OSError as error:
-        raise InputError(f"wanted to write {flag} {text!r}, got: {error.strerror}; choose another place") from None
-    return place
-
-
-def _fit(arguments: Namespace) -> int:
-    places = {flag: _place(flag, text) for flag in ("--out", "--scores") if (text := getattr(arguments, flag[2:])) is not None}
-    if len(set(map(os.path.realpath, places.values()))) < len(places):
-        raise InputError(f"wanted --out and --scores apart, got {arguments.out!r} for both; choose another place for one")
-    settings = {name: value for name, value in given(arguments).items() if name not in ("method", "preset")}
-    from twofold.data.folders import how_read
-    from twofold.deploy.detector import TwoFoldDetector
-    from twofold.files import write_text
-    from twofold.results.sentences import fit_summary
-
-    detector = TwoFoldDetector(arguments.method, settings, arguments.preset, arguments.device)
-    source, target = _pictures(arguments.normals), _pictures(arguments.unlabelled)
-    detector.fit(source, target).save(places["--out"])
-    scores, method = detector.held_out_, detector.fitted()
-    if "--scores" in places:
-        write_text(places["--scores"], _scores_csv(target.ids, scores))
-    for line in how_read(source, method.size_px) + how_read(target, method.size_px):
-        _say(line)
-    _print(fit_summary(scores, target.ids, len(source), method.selected_, method.notes_.get("contrast")))
-    _print(f"saved to {arguments.out}")
-    return 0
-
-
-def _score(arguments: Namespace) -> int:
-    detector, pictures = _detector(arguments, arguments.device), _pictures(arguments.pictures)
-    scores = detector.anomaly_score(pictures)
-    from twofold.data.folders import how_read
-
-    for line in how_read(pictures, detector.fitted().size_px):
-        _say(line)
-    _print(_scores_csv(pictures.ids, scores).rstrip("\n"))
-    return 0
-
-
-def _export(arguments: Namespace) -> int:
-    place = _place("--out", arguments.out)
-    from twofold.deploy.export import export_onnx
-
-    export_onnx(_detector(arguments, "cpu"), place)
-    _print(f"saved to {arguments.out}")
-    return 0
-
-
-def _detector(arguments: Namespace, device: str) -> TwoFoldDetector:
-    """A saved detector; what it was fitted to may make it a weak one."""
-    from twofold.deploy.detector import TwoFoldDetector
-    from twofold.parts.gaussians import WEAK_CONTRAST
-    from twofold.results.sentences import weak_words
-
-    files = {"backbone": arguments.backbone_weights, "encoder": arguments.encoder_weights}
-    detector = TwoFoldDetector.load(
-        arguments.detector, device, {role: file for role, file in files.items() if file is not None}
-    )
-    contrast = detector.fitted().notes_.get("contrast")
-    if contrast is not None and contrast < WEAK_CONTRAST:
-        _say(weak_words(contrast))
-    return detector
-
-
-def _pictures(folder: str) -> Domain:
-    """The pictures of a folder, as a domain; what is left out is said."""
-    from twofold.data.folders import left_out, load_pictures
-
-    domain = load_pictures(folder)
-    if others := left_out(folder):
-        _say(f"left out of {folder}: " + ", ".join(f"{count} {kind}" for kind, count in others.items()))
-    return domain
-
-
-def _scores_csv(ids: Any, scores: Any) -> str:
-    """Pictures and their scores as CSV, most anomalous first."""
-    from pandas import DataFrame
-
-    table = DataFrame({"picture": ids, "anomaly_score": scores})
-    return table.sort_values("anomaly_score", ascending=False).to_csv(index=False)
 
 
 def _run(arguments: Namespace) -> int:
@@ -144,14 +34,14 @@ def _run(arguments: Namespace) -> int:
     from twofold.results.sentences import run_summary
     from twofold.runs.sweeps import run_one
 
-    options = {"progress": sys.stderr.isatty(), "log": _say, "known": None if arguments.fresh else arguments.known}
+    options = {"progress": sys.stderr.isatty(), "log": say, "known": None if arguments.fresh else arguments.known}
     result = run_one(config, arguments.out, arguments.root, arguments.device, arguments.save_weights, **options)
     if arguments.json:
-        _print(json.dumps(result))
+        write(json.dumps(result))
     elif result["error"] is None:
-        _print(run_summary(result))
+        write(run_summary(result))
     if result["error"] is not None:
-        _say(result["error"])
+        say(result["error"])
     return int(result["error"] is not None)
 
 
@@ -161,7 +51,7 @@ def _sweep(arguments: Namespace) -> int:
     from twofold.runs.store import RunStore
     from twofold.runs.sweeps import expand, sweep, task_words
 
-    store = RunStore(arguments.out, _say)
+    store = RunStore(arguments.out, say)
     known = opened(None if arguments.fresh else arguments.known, arguments.root)
     configs = expand(given(arguments, lists=True), arguments.root, known)
     places = (arguments.out, arguments.jobs, arguments.root, arguments.device)
@@ -169,37 +59,37 @@ def _sweep(arguments: Namespace) -> int:
     time_left = f"about {seconds / 60:.1f} min with {arguments.jobs} jobs"
     plan = f"{len(configs)} runs, {len(configs) - todo} finished, {todo} to do, {time_left}"
     if arguments.dry_run:
-        (_say if arguments.json else _print)("\n".join([*(f"{task_words(c)} {c.name}" for c in configs), plan]))
+        (say if arguments.json else write)("\n".join([*(f"{task_words(c)} {c.name}" for c in configs), plan]))
         if arguments.json:
-            _print(json.dumps([{**c.flat, "name": c.name} for c in configs]))
+            write(json.dumps([{**c.flat, "name": c.name} for c in configs]))
         return 0
     if todo:
         store.check_writable()
-    _say(plan)
+    say(plan)
     start = time.perf_counter()
-    results = sweep(configs, *places, arguments.save_weights, _say, known)
+    results = sweep(configs, *places, arguments.save_weights, say, known)
     failed = sum(result["error"] is not None for result in results)
-    _say(f"{len(results) - failed} of {len(results)} runs done, {failed} failed ({time.perf_counter() - start:.0f} s)")
+    say(f"{len(results) - failed} of {len(results)} runs done, {failed} failed ({time.perf_counter() - start:.0f} s)")
     if arguments.json:
-        _print(json.dumps(results))
+        write(json.dumps(results))
     return int(failed > 0)
 
 
 def _search(arguments: Namespace) -> int:
-    place = _place("--out", arguments.out)
+    where = place("--out", arguments.out)
     from twofold.runs.search import candidates, search, spelled_pairs, spelled_rungs
     from twofold.runs.store import RunStore
 
     RunStore(arguments.runs).check_writable()
     pool = candidates(given(arguments, lists=True), arguments.at_most)
     how = (spelled_pairs(arguments.pairs), spelled_rungs(arguments.rungs), arguments.keep, arguments.hours)
-    found = search(pool, place, *how, arguments.runs, arguments.jobs, arguments.root, arguments.device, _say)
+    found = search(pool, where, *how, arguments.runs, arguments.jobs, arguments.root, arguments.device, say)
     if found.best is None:
-        _say("no rung was run as a whole; give it more --hours")
+        say("no rung was run as a whole; give it more --hours")
     else:
         last = found.log[found.log["kept"].notna()]["rung"].max()
-        _print(found.log[found.log["rung"] == last].round(2).to_string(index=False))
-        _print("best: " + " ".join(f"--{name.replace('_', '-')} {value}" for name, value in found.best.items()))
+        write(found.log[found.log["rung"] == last].round(2).to_string(index=False))
+        write("best: " + " ".join(f"--{name.replace('_', '-')} {value}" for name, value in found.best.items()))
     return int(found.failed > 0)
 
 
@@ -211,7 +101,7 @@ def _collect(arguments: Namespace) -> int:
         raise InputError(f"wanted --out with --format rows, got {arguments.format}; it prints: send it to a file with >")
     results = _results(arguments.runs)
     if failed := sum(result["error"] is not None for result in results):
-        _say(f"{failed} failed runs left out")
+        say(f"{failed} failed runs left out")
     if arguments.format == "rows":
         return _keep_rows(results, arguments)
     by = [field.strip().replace("-", "_") for field in arguments.by.split(",")]
@@ -219,7 +109,7 @@ def _collect(arguments: Namespace) -> int:
     for field in by:
         if field not in known and not known.empty:
             raise InputError(f"wanted --by among {', '.join(known)}, got {field!r}; separate several with commas")
-    _print(render(collect(results, by), arguments.format))
+    write(render(collect(results, by), arguments.format))
     return 0
 
 
@@ -228,21 +118,21 @@ def _results(runs: str) -> list[dict[str, Any]]:
     from twofold.runs.rows import read_rows
     from twofold.runs.store import RunStore
 
-    place = Path(os.path.expanduser(runs))
-    if place.is_file():
-        return read_rows(place)
-    if not place.is_dir():
+    where = Path(os.path.expanduser(runs))
+    if where.is_file():
+        return read_rows(where)
+    if not where.is_dir():
         raise InputError(f"wanted a folder of runs, got {runs!r}; run 'twofold sweep' first, or name its --out")
-    return RunStore(runs, _say).results()
+    return RunStore(runs, say).results()
 
 
 def _keep_rows(results: list[dict[str, Any]], arguments: Namespace) -> int:
     """Results into the table of rows, beside what it holds."""
     from twofold.runs.rows import TABLE, keep_rows
 
-    place = _place("--out", arguments.out) if arguments.out is not None else Path(TABLE)
-    rows = keep_rows(place, results)
-    _print(f"{len(rows)} rows in {arguments.out or TABLE}, of {sum(r['error'] is None for r in results)} in {arguments.runs}")
+    where = place("--out", arguments.out) if arguments.out is not None else Path(TABLE)
+    rows = keep_rows(where, results)
+    write(f"{len(rows)} rows in {arguments.out or TABLE}, of {sum(r['error'] is None for r in results)} in {arguments.runs}")
     return 0
 
 
@@ -254,7 +144,7 @@ def _reproduce(arguments: Namespace) -> int:
         for folder in (arguments.out, arguments.runs):
             RunStore(folder).check_writable()
     places = (arguments.out, arguments.runs, arguments.root)
-    options = {"dry_run": arguments.dry_run, "log": _say, "known": "" if arguments.fresh else arguments.known}
+    options = {"dry_run": arguments.dry_run, "log": say, "known": "" if arguments.fresh else arguments.known}
     failed = reproduce(arguments.targets, arguments.preset, arguments.jobs, *places, **options)
     return int(failed > 0)
 
@@ -263,14 +153,14 @@ def _data(arguments: Namespace) -> int:
     from twofold.doctor import check_data, list_data
 
     text, complete = (list_data(), True) if arguments.action == "list" else check_data(arguments.name, arguments.root)
-    _print(text)
+    write(text)
     return int(not complete)
 
 
 def _doctor(arguments: Namespace) -> int:
     from twofold.doctor import doctor
 
-    _print(doctor())
+    write(doctor())
     return 0
 
 
@@ -288,12 +178,13 @@ def _terminable() -> Iterator[None]:
 
 
 def _do(argv: list[str]) -> int:
-    do = {"fit": _fit, "score": _score, "export": _export, "run": _run, "sweep": _sweep, "search": _search}
-    do |= {"collect": _collect, "reproduce": _reproduce, "data": _data, "doctor": _doctor}
+    do = {"fit": own.fit, "score": own.score, "check": own.check, "report": own.report, "export": own.export}
+    do |= {"run": _run, "sweep": _sweep, "search": _search, "collect": _collect}
+    do |= {"reproduce": _reproduce, "data": _data, "doctor": _doctor}
     try:
         arguments = parsed(argv)
     except HelpAsked as asked:
-        _print(str(asked))
+        write(str(asked))
         return 0
     return do[arguments.command](arguments)
 
@@ -331,5 +222,5 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
         reason, code = "wanted more memory than there is, got none; take smaller pictures, or fewer --jobs", 1
-    _say("twofold: " + " ".join(reason.split()))
+    say("twofold: " + " ".join(reason.split()))
     return code

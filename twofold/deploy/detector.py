@@ -64,7 +64,7 @@ class TwoFoldDetector(BaseEstimator):
     trust_ : what the pictures say of the detector, without a label.
     skipped_ : ``"source"`` and ``"target"`` -> id -> why it was not read.
     thumbnails_ : small pictures for the report, None where a file was written without.
-    n_source_ : pictures of the source.
+    n_source_, source_scores_ : pictures of the source, and (n_source,) scores of theirs in no order that means anything.
 
     Raises
     ------
@@ -134,7 +134,7 @@ class TwoFoldDetector(BaseEstimator):
             kept = None if method.selected_ is None else method.selected_[order]
             self.trust_ = judge(method, *views, held_out[order], kept)
         self.method_, self.held_out_, self.line_, self.skipped_ = method, held_out, line, skipped
-        self.ids_, self.n_source_ = np.array(target.ids), len(source)
+        self.ids_, self.n_source_, self.source_scores_ = np.array(target.ids), len(source), of_source
         self.thumbnails_ = thumbnails(target, held_out, line.threshold)
         return self
 
@@ -216,7 +216,7 @@ class TwoFoldDetector(BaseEstimator):
             selected=None if method.selected_ is None else method.selected_.tolist(),
             held_out=self.held_out_.tolist(),
             notes=method.notes_,
-            n_source=self.n_source_,
+            source_scores=self.source_scores_.tolist(),
             line=Calibration(self.line_.rule, self.line_.fpr, self.line_.calibration.tolist()),
             trust=self.trust_,
             skipped=self.skipped_,
@@ -272,7 +272,8 @@ class TwoFoldDetector(BaseEstimator):
         method.notes_, method.selected_ = dict(sheet.notes), None if sheet.selected is None else np.array(sheet.selected, bool)
         detector.method_, detector.held_out_, detector.line_ = method, np.array(sheet.held_out), line
         detector.trust_, detector.skipped_, detector.thumbnails_ = sheet.trust, sheet.skipped, small
-        detector.n_source_, detector._aside = sheet.n_source, aside  # the files vanish with the detector
+        detector.source_scores_, detector.n_source_ = np.array(sheet.source_scores), len(sheet.source_scores)
+        detector._aside = aside  # the files vanish with the detector
         return detector
 
 

@@ -72,7 +72,7 @@ class Sheet:
     selected: list[bool] | None  # of the fitted target, in the order of its ids
     held_out: Annotated[list[float], Field(min_length=1)]  # of the fitted target, in the order of its ids
     notes: dict[Word, float]
-    n_source: Annotated[int, Field(ge=1)]
+    source_scores: Annotated[list[float], Field(min_length=1)]  # of the source, by the fitted detector
     line: Calibration
     trust: Trust
     skipped: dict[Literal["source", "target"], dict[Name, Name]]  # pictures that were not read, and why

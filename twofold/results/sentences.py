@@ -81,33 +81,47 @@ def weak_words(contrast: float) -> str:
 
 def fit_summary(
     scores: np.ndarray,
+    p: np.ndarray,
     ids: Sequence[str],
     n_source: int,
-    kept: np.ndarray | None = None,
-    contrast: float | None = None,
+    threshold: float,
+    promise: str,
+    n_standing: int,
+    trust: Sequence[str],
     shown: int = 5,
 ) -> str:
     """A detector fitted to pictures of one's own, in a few lines.
 
     Parameters
     ----------
-    scores : (n,) of the target pictures it was fitted to.
+    scores, p : (n,) of the target pictures it was fitted to, and their p-values.
     ids : (n,)
     n_source : pictures of the source.
-    kept : (n,) which of the target it took for normal, where it chose.
-    contrast : of the target, where the method measures it.
-    shown : how many of the most anomalous are listed.
+    threshold, promise : the line, and what it promises.
+    n_standing : how many stand out of the target, weighed together.
+    trust : lines about it, a warning first.
+    shown : how many of those above the line are listed.
+
+    >>> print(fit_summary(np.array([3.0, 0.0]), np.array([0.3, 1.0]), ["a", "b"], 9, 2.0, "At most ...", 0, ["contrast 0.5"]))
+    9 source pictures, 2 target pictures
+    contrast 0.5
+    line at 2: At most ...
+    1 of the target's pictures is above the line, the highest first:
+        3.00  p 0.3    a
+    weighed together none stands out (Benjamini-Hochberg)
     """
-    lines = [f"{n_source} source pictures, {len(ids)} target pictures"]
-    if kept is not None:
-        lines[0] += f", {int(np.sum(kept))} of them taken for normal"
-    if contrast is not None:
-        lines.append(f"contrast {contrast:.2f} (from unlabelled pictures alone)")
-        lines += [weak_words(contrast)] if contrast < WEAK_CONTRAST else []
-    usual = "" if contrast is None else " (0 is a usual normal picture)"  # of standardised scores alone
-    lines.append(f"most anomalous of the target{usual}:")
-    order = np.argsort(-np.asarray(scores), kind="stable")[:shown]
-    return "\n".join(lines + [f"  {scores[i]:7.2f}  {ids[i]}" for i in order])
+    order = np.argsort(-np.asarray(scores), kind="stable")
+    rows = [f"  {scores[i]:7.2f}  p {p[i]:<6.2g} {printable(str(ids[i]))}".rstrip() for i in order[:shown]]
+    n = int(np.sum(np.asarray(scores) > threshold))
+    lines = [f"{n_source} source pictures, {len(ids)} target pictures", *trust, f"line at {threshold:.4g}: {promise}"]
+    if n:
+        are = "is" if n == 1 else "are"
+        lines += [f"{n} of the target's pictures {are} above the line, the highest first:", *rows[:n]]
+        standing = f"{n_standing} stand out" if n_standing > 1 else "1 stands out" if n_standing else "none stands out"
+        lines.append(f"weighed together {standing} (Benjamini-Hochberg)")
+    else:
+        lines += ["none stands out: no picture of the target is above the line; the highest:", *rows[:1]]
+    return "\n".join(lines)
 
 
 def skipped_words(name: str, skipped: Mapping[str, str], n: int) -> list[str]:

@@ -29,7 +29,7 @@ README = Path(__file__).resolve().parents[1] / "README.md"
 TASK = {"dataset": "digits", "source": "type", "target": "optdigits", "normal": "3"}
 RUN = [word for name, value in TASK.items() for word in (f"--{name}", value)]
 TINY = ["--steps", "2", "--batch-size", "8"]
-LIGHT = ("score", "export", "collect", "reproduce", "data", "doctor")  # their help knows no field
+LIGHT = ("score", "check", "report", "export", "collect", "reproduce", "data", "doctor")  # their help knows no field
 FULL = Path("/dev/full")
 
 
@@ -471,99 +471,6 @@ def test_reproduce_hands_its_arguments_on(monkeypatch, tmp_path):
     assert calls[1][1]["dry_run"] is True
 
 
-# pictures of one's own ----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory):
-    """A folder of normal pictures, one of unlabelled ones, with a name that ASCII lacks; a detector of both."""
-    place, rng = tmp_path_factory.mktemp("own"), np.random.default_rng(0)
-    for folder, n in (("normal", 12), ("new", 24)):
-        (place / folder).mkdir()
-        for i in range(n):
-            low = 0 if (folder, i) != ("new", 23) else 200
-            name = f"{i}.png" if i else "caf\u00e9.png"
-            Image.fromarray(rng.integers(low, low + 55, (40, 40, 3), dtype=np.uint8)).save(place / folder / name)
-    Image.fromarray(np.full((40, 1000, 3), 220, np.uint8)).save(place / "new" / "strip.png")
-    (place / "new" / "notes.heic").touch()
-    return place
-
-
-def fit(own, tmp_path, *more):
-    return main(["fit", str(own / "normal"), str(own / "new"), "--out", str(tmp_path / "d.safetensors"), *more])
-
-
-def test_fit_score_and_export_by_the_command_line(own, tmp_path, capsys):
-    assert fit(own, tmp_path, "--scores", str(tmp_path / "scores.csv"), "--kept-share", "0.9") == 0
-    captured = capsys.readouterr()
-    assert "saved to" in captured.out
-    assert "1 .heic" in captured.err
-    assert re.search(r"1 of 25 pictures of .*new, such as strip.png: squeezed from 1000 x 40", captured.err)
-    lines = (tmp_path / "scores.csv").read_text("utf-8").splitlines()
-    assert lines[0] == "picture,anomaly_score"
-    assert len(lines) == 26
-    assert {line.split(",")[0] for line in lines[1:3]} == {"23.png", "strip.png"}
-    assert main(["score", str(tmp_path / "d.safetensors"), str(own / "new")]) == 0
-    captured = capsys.readouterr()
-    again = captured.out.splitlines()
-    assert [line.split(",")[0] for line in again] == [line.split(",")[0] for line in lines]
-    pytest.importorskip("onnxruntime")
-    assert main(["export", str(tmp_path / "d.safetensors"), "--out", str(tmp_path / "m.onnx")]) == 0
-    assert (tmp_path / "m.onnx").stat().st_size > 0
-
-
-def test_fit_takes_any_method_that_reads_no_label(own, tmp_path, capsys):
-    assert fit(own, tmp_path, "--method", "target_only", "--target-neighbors", "3") == 0
-    assert "25 target pictures" in capsys.readouterr().out
-    assert fit(own, tmp_path, "--method", "target_only", "--steps", "7") == 2
-    assert "wanted a field that target_only reads, got steps" in capsys.readouterr().err
-    assert fit(own, tmp_path, "--method", "oracle") == 2
-    assert "label" in capsys.readouterr().err
-    assert fit(own, tmp_path, "--method", "pooled_gausian") == 2
-    assert "did you mean 'pooled_gaussian'?" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (["--out", ""], "wanted a file for --out, got ''"),
-        (["--out", "."], "wanted a file for --out, got '.'"),
-        (["--out", "no/such/folder/d"], "wanted to write --out 'no/such/folder/d', got: No such file"),
-        (["--out", "/proc/d"], "wanted to write --out '/proc/d'"),
-        (["--out", "a" * 300], "File name too long"),
-        (["--out", "d", "--scores", "/proc/s.csv"], "wanted to write --scores '/proc/s.csv'"),
-        (["--out", "d", "--scores", "./d"], "wanted --out and --scores apart"),
-        (["--out", "d", "--scores", ""], "wanted a file for --scores"),
-        (["--out", "d\0e"], "without NUL"),
-        (["--kept-share", "much"], "wanted --kept-share to be a number, got 'much'"),
-        (["--paired"], "got '--paired'"),
-    ],
-)
-def test_fit_refuses_before_the_work_begins(flags, words, own, tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_pictures", lambda folder: pytest.fail("the work began"))
-    assert main(["fit", str(own / "normal"), str(own / "new"), *flags]) == 2
-    assert words in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(("flags", "words"), [([""], "wanted a file for --out"), (["/proc/m.onnx"], "'/proc/m.onnx'")])
-def test_export_refuses_before_the_work_begins(flags, words, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "_detector", lambda *_: pytest.fail("the work began"))
-    assert main(["export", "d.safetensors", "--out", *flags]) == 2
-    assert words in capsys.readouterr().err
-
-
-def test_a_weak_detector_says_so_whenever_it_scores(monkeypatch, capsys):
-    class Weak:
-        fitted = staticmethod(lambda: type("Method", (), {"notes_": {"contrast": 0.1}}))
-
-    monkeypatch.setattr("twofold.deploy.detector.TwoFoldDetector.load", lambda *_: Weak)
-    arguments = parsed(["score", "d", "."])
-    assert cli._detector(arguments, "cpu") is Weak
-    assert "WEAK" in capsys.readouterr().err
-
-
 # refusals -----------------------------------------------------------------------------------------------------------
 
 
@@ -746,13 +653,6 @@ def test_a_reader_that_left_is_no_failure(command, store):
     code, said = ended(script(command, *([store[0]] if command == "collect" else [])), stdout=writer)
     os.close(writer)
     assert (code, said) == (0, "")
-
-
-def test_a_terminal_of_ascii_gets_every_name(tmp_path, capsys):
-    code = "import twofold.cli as c; c._print('caf\\u00e9 \\udcff')"
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout == "caf\\xe9 \\udcff\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")

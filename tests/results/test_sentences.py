@@ -11,9 +11,12 @@ from twofold.results.sentences import (
     fallen_words,
     fit_summary,
     interval_words,
+    left_out_words,
     markdown_table,
     render,
     run_summary,
+    skipped_words,
+    twice_words,
     verdict_count,
     verdict_words,
     weak_words,
@@ -48,24 +51,44 @@ def test_a_run_says_what_limits_its_number(fields, words, absent):
     assert words not in run_summary(result(notes={"contrast": WEAK_CONTRAST}))
 
 
-def test_a_fitted_detector_lists_the_most_anomalous_and_what_it_kept():
-    scores, ids = np.array([0.5, 9.0, -1.0, 9.0]), ["a", "b", "c", "d"]
-    kept = np.array([True, False, True, False])
-    told = fit_summary(scores, ids, 7, kept, contrast=WEAK_CONTRAST + 0.1, shown=2).splitlines()
-    assert told[0] == "7 source pictures, 4 target pictures, 2 of them taken for normal"
-    assert told[1].startswith(f"contrast {WEAK_CONTRAST + 0.1:.2f}")
-    assert told[-2:] == ["     9.00  b", "     9.00  d"]
-    assert not any("WEAK" in line for line in told)
-    weak = fit_summary(scores, ids, 7, kept, contrast=0.1)
-    assert weak_words(0.1) in weak
-    assert len(weak.splitlines()) == 8
+SCORES, P, IDS = np.array([0.5, 9.0, -1.0, 9.0, 3.0]), np.array([0.5, 0.1, 1.0, 0.1, 0.4]), ["a", "b", "c", "\x1b[31md", "e"]
 
 
-def test_a_detector_that_keeps_and_measures_nothing_says_nothing_of_it():
-    told = fit_summary(np.arange(3.0), list("abc"), 7, shown=1).splitlines()
-    assert told[0] == "7 source pictures, 3 target pictures"
-    assert told[-1] == "     2.00  c"
-    assert len(told) == 3
+def test_a_fitted_detector_lists_what_is_above_its_line_and_no_more_than_asked_for():
+    told = fit_summary(SCORES, P, IDS, 7, 2.0, "At most so many.", "together none", ["WEAK: look", "contrast"], shown=2)
+    assert told.splitlines() == [
+        "7 source pictures, 5 target pictures",
+        "WEAK: look",
+        "contrast",
+        "line at 2: At most so many.",
+        "3 of the target's pictures are above the line, the highest first:",
+        "     9.00  p 0.1    b",
+        "     9.00  p 0.1    '\\x1b[31md'",
+        "together none",
+    ]
+
+
+@pytest.mark.parametrize("threshold", [9.0, np.inf])
+def test_where_nothing_is_above_the_line_it_says_that_none_stands_out(threshold):
+    told = fit_summary(SCORES, P, IDS, 7, threshold, "At most so many.", "together none", [])
+    assert "none stands out: no picture of the target is above the line" in told
+    assert told.endswith("     9.00  p 0.1    b")
+
+
+def test_skipped_pictures_are_all_named_and_lists_without_end_are_cut():
+    skipped = {f"{number}\n.png": "truncated" for number in range(40)}
+    assert len(skipped_words("new", skipped, 90)) == 41
+    assert skipped_words("new", {}, 90) == []
+    assert not any("\n" in line for line in skipped_words("n\new", skipped, 90))
+    (line,) = left_out_words("new", {".heic": [f"{number}.heic" for number in range(12)], "\x1b]": ["=1.\x1b]"]})
+    assert line.endswith("9.heic and 2 more), 1 '\\x1b]' ('=1.\\x1b]')")
+    assert left_out_words("new", {}) == []
+
+
+def test_copies_are_named_with_what_follows():
+    lines = twice_words([["a", "b"], ["c", "d", "e"]], ["f"], 40)
+    assert lines[0].startswith("2 pictures of the target are there more than once (a = b, c = d = e): copies vouch")
+    assert lines[1].startswith("of the target's 40 pictures 1 stand among the source's too (f): what the source holds")
 
 
 def test_weak_words_name_both_numbers():

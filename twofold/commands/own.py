@@ -198,14 +198,12 @@ def _fitted_rows(detector: TwoFoldDetector) -> list[Row]:
 
 
 def _summary(detector: TwoFoldDetector) -> str:
-    from twofold.deploy.thresholds import benjamini_hochberg
+    from twofold.deploy.report import together_words
     from twofold.results.sentences import fit_summary
 
-    p = detector.p_value(detector.held_out_)
-    n_standing = int(benjamini_hochberg(p, detector.fpr).sum())
-    line, trust = detector.line_, detector.trust_
-    about = (detector.n_source_, line.threshold, line.promise, n_standing, trust.words())
-    return fit_summary(detector.held_out_, p, detector.ids_, *about)
+    line = detector.line_
+    about = (detector.n_source_, line.threshold, line.promise, together_words(detector), detector.trust_.words())
+    return fit_summary(detector.held_out_, detector.p_value(detector.held_out_), detector.ids_, *about)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from twofold.compute import keep_memory, pick_device, single_thread
 from twofold.data.domains import Domain, View
 from twofold.data.reading import READING_VERSION
+from twofold.data.survey import refuse_dull
 from twofold.deploy.card import model_card
 from twofold.deploy.fields import configured, told_by, written
 from twofold.deploy.given import Pictures, given, joined
@@ -106,15 +107,18 @@ class TwoFoldDetector(BaseEstimator):
 
         Raises
         ------
-        InputError : a folder that cannot be read, too few pictures, weights out of reach, a training that diverged.
+        InputError : an unreadable folder, too few pictures or all alike, weights out of reach, a training that diverged.
         """
         config, device = self.config, pick_device(self.device)
         check_rule(self.rule, self.fpr)
         source, target = given(source), given(target)
         skipped = {"source": dict(getattr(source, "skipped", {})), "target": dict(getattr(target, "skipped", {}))}
         for words, domain, least in (("normal source", source, LEAST_SOURCE), ("target", target, LEAST_TARGET)):
-            if len(domain) < least:
-                raise InputError(f"wanted at least {least} {words} pictures, got {len(domain)}; add pictures")
+            n = len(np.unique(domain.contents))
+            if n < least:
+                twice = "" if n == len(domain) else f" among {len(domain)} files, the others are copies"
+                raise InputError(f"wanted at least {least} {words} pictures, got {n}{twice}; add pictures")
+            refuse_dull(domain, words)
         also = None if also_normal is None else given(also_normal)
         vouched = frozenset(() if also is None else also.contents.tolist())
         target = target if also is None else joined(target, also)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from twofold.plots.style import COLORS, GREY, INK
 if TYPE_CHECKING:
     from twofold.deploy.detector import TwoFoldDetector
 
-__all__ = ["histogram", "report_page"]
+__all__ = ["histogram", "report_page", "together_words"]
 
 BINS = 48
 SIGNS = {"source": "●", "target": "■", "normal": "▲", "anomalous": "✕"}  # as plots.style.MARKERS, in letters
@@ -72,6 +73,19 @@ def histogram(source: np.ndarray, target: np.ndarray, threshold: float) -> dict[
     return {"rows": rows, "ticks": [(100 * (v - low) / (high - low), f"{v:g}") for v in ticks], "line": line}
 
 
+def together_words(detector: TwoFoldDetector) -> str:
+    """How many pictures of the fitted target stand out when all are weighed together, and what it would take."""
+    line, n = detector.line_, len(detector.held_out_)
+    standing = int(benjamini_hochberg(detector.p_value(detector.held_out_), line.fpr).sum())
+    words = f"weighed together, with at most {100 * line.fpr:.3g} % of the alarms false (Benjamini-Hochberg), "
+    if standing:
+        return f"{words}{standing} {'stands' if standing == 1 else 'stand'} out"
+    least = math.ceil(n / (line.fpr * (len(line.calibration) + 1)))  # fewer cannot, however far out they are
+    return (
+        f"{words}none stands out; of so few pictures that takes {least} beyond all others" if least > 1 else f"{words}none does"
+    )
+
+
 def report_page(detector: TwoFoldDetector) -> str:
     """The report of a fitted or loaded detector.
 
@@ -89,7 +103,7 @@ def report_page(detector: TwoFoldDetector) -> str:
     )
     return pages.get_template("report.html.j2").render(
         n_above=int(np.sum(scores > line.threshold)),
-        n_standing=int(benjamini_hochberg(detector.p_value(scores), line.fpr).sum()),
+        together=together_words(detector),
         n_target=len(scores),
         n_source=detector.n_source_,
         line=line,

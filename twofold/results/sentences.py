@@ -86,7 +86,7 @@ def fit_summary(
     n_source: int,
     threshold: float,
     promise: str,
-    n_standing: int,
+    together: str,
     trust: Sequence[str],
     shown: int = 5,
 ) -> str:
@@ -98,17 +98,18 @@ def fit_summary(
     ids : (n,)
     n_source : pictures of the source.
     threshold, promise : the line, and what it promises.
-    n_standing : how many stand out of the target, weighed together.
+    together : how many stand out where all are weighed together.
     trust : lines about it, a warning first.
     shown : how many of those above the line are listed.
 
-    >>> print(fit_summary(np.array([3.0, 0.0]), np.array([0.3, 1.0]), ["a", "b"], 9, 2.0, "At most ...", 0, ["contrast 0.5"]))
+    >>> p = np.array([0.3, 1.0])
+    >>> print(fit_summary(np.array([3.0, 0.0]), p, ["a", "b"], 9, 2.0, "At most ...", "together none", ["contrast 0.5"]))
     9 source pictures, 2 target pictures
     contrast 0.5
     line at 2: At most ...
     1 of the target's pictures is above the line, the highest first:
         3.00  p 0.3    a
-    weighed together none stands out (Benjamini-Hochberg)
+    together none
     """
     order = np.argsort(-np.asarray(scores), kind="stable")
     rows = [f"  {scores[i]:7.2f}  p {p[i]:<6.2g} {printable(str(ids[i]))}".rstrip() for i in order[:shown]]
@@ -116,9 +117,7 @@ def fit_summary(
     lines = [f"{n_source} source pictures, {len(ids)} target pictures", *trust, f"line at {threshold:.4g}: {promise}"]
     if n:
         are = "is" if n == 1 else "are"
-        lines += [f"{n} of the target's pictures {are} above the line, the highest first:", *rows[:n]]
-        standing = f"{n_standing} stand out" if n_standing > 1 else "1 stands out" if n_standing else "none stands out"
-        lines.append(f"weighed together {standing} (Benjamini-Hochberg)")
+        lines += [f"{n} of the target's pictures {are} above the line, the highest first:", *rows[:n], together]
     else:
         lines += ["none stands out: no picture of the target is above the line; the highest:", *rows[:1]]
     return "\n".join(lines)
@@ -175,8 +174,8 @@ def twice_words(copies: Sequence[Sequence[str]], shared: Sequence[str], n: int) 
         )
     if shared:
         lines.append(
-            f"{len(shared)} of the target's {n} pictures are among the source's too ({_some(shared)}): they vouch for "
-            "themselves, whatever they show, so that their scores say nothing; remove them from one of both"
+            f"of the target's {n} pictures {len(shared)} stand among the source's too ({_some(shared)}): what the source holds "
+            "is taken for normal, whatever it shows, so that their scores say nothing; remove them from one of both"
         )
     return lines
 

@@ -204,6 +204,24 @@ def test_a_detector_without_pictures_still_reports(own, tmp_path):
     assert "This detector keeps none." in (tmp_path / "r.html").read_text("utf-8")
 
 
+# check ------------------------------------------------------------------------------------------------------------------
+
+
+def test_check_says_whether_new_pictures_are_of_the_kind_and_alarms_where_not(own, detector, tmp_path, capsys):
+    alike = copied(own, tmp_path)
+    assert main(["check", str(detector), str(alike)]) == 0
+    assert "look like the fitted ones" in capsys.readouterr().out
+    (alike / "24.png").write_bytes(b"")
+    assert main(["check", str(detector), str(alike)]) == 3
+    assert "24.png" in capsys.readouterr().err
+    other = tmp_path / "other"
+    other.mkdir()
+    for seed in range(20):
+        (other / f"{seed}.png").write_bytes(encoded(seed, "PNG"))
+    assert main(["check", str(detector), str(other)]) == 4
+    assert "do NOT look like the fitted ones" in capsys.readouterr().out
+
+
 # score ----------------------------------------------------------------------------------------------------------------
 
 

@@ -136,8 +136,13 @@ def test_a_bar_stands_for_its_scores_and_none_is_lost():
     target_row = found["rows"][1]["bars"]
     above = sum(width * height for _, width, height, role in target_row if role == "anomalous")
     share = above / sum(width * height for _, width, height, _ in target_row)
-    assert share == pytest.approx(np.mean(target >= 2.0))
+    assert share == pytest.approx(np.mean(target > 2.0))
     assert all(left + width <= found["line"] + 1e-9 or role == "anomalous" for left, width, _, role in target_row)
+
+
+def test_a_score_on_the_line_is_not_above_it():
+    bars = histogram(np.zeros(1), np.array([0.0, 1.0, 2.0, 3.0]), 2.0)["rows"][1]["bars"]
+    assert [role for *_, role in bars] == ["target", "target", "target", "anomalous"]
 
 
 @pytest.mark.parametrize(

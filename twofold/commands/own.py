@@ -92,7 +92,6 @@ def check(arguments: Namespace) -> int:
     detector = _detector(arguments, arguments.device)
     from twofold.data.folders import listed_pictures
     from twofold.data.survey import unreadable, without
-    from twofold.deploy.trust import check
     from twofold.progress import bars
 
     with bars():
@@ -100,9 +99,9 @@ def check(arguments: Namespace) -> int:
         _say_left_out(arguments.pictures)
         pictures = without(pictures, unreadable(pictures))
         _say_skipped(arguments.pictures, pictures.skipped, len(pictures) + len(pictures.skipped))
-        found = check(detector, pictures)
-    write("\n".join(found.words()))
-    if found.changed:
+        found = detector.check(pictures)
+    write(found.words())
+    if found.different:
         return ALARM
     return SKIPPED if pictures.skipped else 0
 

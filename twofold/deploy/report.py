@@ -55,14 +55,15 @@ def histogram(source: np.ndarray, target: np.ndarray, threshold: float) -> dict[
     beside = 0.02 * (high - low) or 0.5
     low, high = low - beside, high + beside
     edges = np.linspace(low, high, BINS + 1)
+    beyond = np.nextafter(threshold, np.inf)  # the line itself is not above it
     if np.isfinite(threshold):  # a bin is on one side of the line
-        edges = np.unique(np.append(edges, threshold))
+        edges[np.argmin(np.abs(edges - beyond))] = beyond
     at = 100 * (edges - low) / (high - low)
     rows = []
     for name, scores in (("source", source), ("target", target)):
         counts, density = np.histogram(scores, edges)[0], np.histogram(scores, edges, density=True)[0]
         tall = density.max() or 1.0
-        roles = ["anomalous" if left >= threshold else name for left in edges[:-1]]
+        roles = ["anomalous" if left >= beyond else name for left in edges[:-1]]
         bars = [
             (at[i], at[i + 1] - at[i], 100 * density[i] / tall, roles[i] if name == "target" else name)
             for i in np.flatnonzero(counts)

@@ -14,7 +14,7 @@ NAME = "thumbnails"  # of the tensor in a file
 
 KINDS = ("most anomalous", "doubtful", "central")
 SIDE_PX = 64
-EACH = 12  # pictures of a kind
+EACH, SHARE = 12, 7  # at most so many pictures of a kind, and at most one of so many
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ def thumbnails(domain: Domain, scores: np.ndarray, threshold: float) -> Thumbnai
 
     Returns
     -------
-    Thumbnails, at most 12 of a kind and no picture twice.
+    Thumbnails, at most 12 of a kind, of few pictures fewer, and no picture twice.
     """
     order = np.argsort(-scores, kind="stable")
     near = np.argsort(np.abs(scores - threshold), kind="stable") if np.isfinite(threshold) else order[:0]
@@ -46,7 +46,7 @@ def thumbnails(domain: Domain, scores: np.ndarray, threshold: float) -> Thumbnai
     taken: dict[int, str] = {}
     for kind, rows in zip(KINDS, (order, near, middle), strict=True):
         fresh = [int(row) for row in rows if int(row) not in taken]
-        taken |= dict.fromkeys(fresh[:EACH], kind)
+        taken |= dict.fromkeys(fresh[: min(EACH, -(-len(scores) // SHARE))], kind)
     rows = list(taken)
     pictures = domain.images(rows, SIDE_PX).numpy()
     return Thumbnails(

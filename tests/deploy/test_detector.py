@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from twofold import InputError, TwoFoldDetector, load_domain
 from twofold.data.domains import Domain, View
 from twofold.data.folders import load_pictures
+from twofold.deploy.card import model_card
 from twofold.methods import METHODS
 from twofold.methods.frozen import SourceMean
 from twofold.networks import weights as networks_weights
@@ -55,6 +56,11 @@ def test_a_saved_detector_scores_the_same_to_the_last_bit_under_another_name(cas
     if one.method_.selected_ is not None:
         np.testing.assert_array_equal(again.method_.selected_, one.method_.selected_)
     assert again.config == one.config
+    assert (again.line_.rule, again.threshold_, again.line_.promise) == (one.line_.rule, one.threshold_, one.line_.promise)
+    assert (again.trust_, again.skipped_, again.n_source_) == (one.trust_, one.skipped_, one.n_source_)
+    np.testing.assert_array_equal(again.thumbnails_.pictures, one.thumbnails_.pictures)
+    assert again.thumbnails_.ids == one.thumbnails_.ids
+    assert model_card(again) == model_card(one)
     assert again.method_.notes_ == one.method_.notes_
     again.save(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == (tmp_path / "elsewhere" / "renamed").read_bytes()
@@ -245,3 +251,86 @@ def test_random_networks_are_built_without_a_word_only_where_they_are_small(fold
         TwoFoldDetector.load(tmp_path / "d", "cpu")
     again = TwoFoldDetector.load(tmp_path / "d", "cpu", weights={"backbone": "random"})
     np.testing.assert_array_equal(again.anomaly_score(place / "new"), one.anomaly_score(place / "new"))
+
+
+# the line, and the manners of others -------------------------------------------------------------------------------------
+
+
+def test_what_is_called_anomalous_follows_from_the_scores_and_the_line(folders, detector):
+    new = folders[0] / "new"
+    scores = detector.anomaly_score(new)
+    np.testing.assert_array_equal(detector.decision_function(new), scores)
+    np.testing.assert_array_equal(detector.predict(new), scores > detector.threshold_)
+    np.testing.assert_array_equal(detector.labels_, detector.held_out_ > detector.threshold_)
+    np.testing.assert_array_equal(detector.p_value(scores) <= detector.line_.fpr, scores > detector.threshold_)
+    assert detector.labels_.sum() <= 4 + 0.05 * 44  # the strangers, and as many as are promised
+
+
+def test_another_promise_moves_the_line_and_no_score(folders, detector):
+    looser = small("pooled_gaussian").set_params(fpr=0.2).fit(folders[0] / "source", folders[0] / "target")
+    np.testing.assert_array_equal(looser.held_out_, detector.held_out_)
+    assert looser.threshold_ < detector.threshold_
+    assert looser.predict(folders[0] / "new").sum() > detector.predict(folders[0] / "new").sum()
+
+
+def test_reviewed_false_alarms_are_taken_back_in(folders, tmp_path):
+    place, known = folders[0], load_domain("digits", "optdigits")
+    ones = np.flatnonzero(known.class_names == "1")
+    write(known, ones[:3], tmp_path / "reviewed")
+    write(known, ones[3:20], tmp_path / "like them")
+    before = small("pooled_gaussian").fit(place / "source", place / "target")
+    after = small("pooled_gaussian").fit(place / "source", place / "target", tmp_path / "reviewed")
+    assert before.predict(tmp_path / "reviewed").sum() >= 2
+    assert after.predict(tmp_path / "reviewed").sum() < before.predict(tmp_path / "reviewed").sum()
+    assert after.predict(tmp_path / "like them").mean() < before.predict(tmp_path / "like them").mean()
+    assert after.fitted().selected_[-3:].all()
+    assert [name.startswith("also/") for name in after.ids_].count(True) == 3
+
+
+def test_scikit_learn_s_manners(folders, detector):
+    from sklearn.base import clone
+    from sklearn.exceptions import NotFittedError
+
+    settings = {"kept_share": 0.9}
+    one = TwoFoldDetector("target_gaussian", settings, device="cpu", fpr=0.1)
+    assert one.get_params() == {
+        "method": "target_gaussian",
+        "settings": settings,
+        "preset": "embedded",
+        "device": "cpu",
+        "fpr": 0.1,
+        "rule": "auto",
+    }
+    other = clone(one)
+    assert other.get_params() == one.get_params()
+    assert not hasattr(clone(detector), "method_")
+    for call in (lambda: one.labels_, lambda: one.threshold_, lambda: one.predict("x")):
+        with pytest.raises(NotFittedError, match="call fit first"):
+            call()
+    TwoFoldDetector("no such method", {"nonsense": 1}, device="nowhere", fpr=7)  # nothing is looked at yet
+    with pytest.raises(InputError, match="wanted fpr between"):
+        TwoFoldDetector(device="cpu", fpr=7).fit(folders[0] / "source", folders[0] / "target")
+
+
+def test_pictures_of_another_kind_are_noticed_and_the_like_are_not(folders, detector, tmp_path):
+    known = load_domain("digits", "optdigits")
+    write(known, np.flatnonzero(known.class_names == "3")[60:100], tmp_path / "like")
+    write(known, np.flatnonzero(known.class_names == "7")[:40], tmp_path / "other")
+    assert not detector.check(tmp_path / "like").different
+    found = detector.check(tmp_path / "other", level=0.01)
+    assert found.different
+    assert found.above > 0.5
+
+
+def test_an_all_normal_target_raises_no_more_alarms_than_promised(folders, tmp_path):
+    known = load_domain("digits", "optdigits")
+    write(known, np.flatnonzero(known.class_names == "3")[:60], tmp_path / "target")
+    detector = small("pooled_gaussian").fit(folders[0] / "source", tmp_path / "target")
+    assert detector.labels_.mean() <= detector.line_.fpr
+
+
+def test_the_card_says_what_it_was_made_from_and_what_it_promises(folders, detector):
+    card = model_card(detector)
+    for words in ("60 pictures", "44 unlabelled", "pooled_gaussian", detector.line_.promise, "0 skipped", "fault of a few"):
+        assert words in card
+    assert str(folders[0]) not in card

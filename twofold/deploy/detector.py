@@ -17,6 +17,7 @@ from twofold.data.domains import Domain, View
 from twofold.data.reading import READING_VERSION
 from twofold.data.survey import refuse_dull
 from twofold.deploy.card import model_card
+from twofold.deploy.check import Check, compare
 from twofold.deploy.fields import configured, told_by, written
 from twofold.deploy.given import Pictures, given, joined
 from twofold.deploy.packed import Unpacked, packed
@@ -167,6 +168,16 @@ class TwoFoldDetector(BaseEstimator):
     def predict(self, pictures: Pictures) -> np.ndarray:
         """(n,) 1 for pictures above the line, else 0."""
         return (self.anomaly_score(pictures) > self.threshold_).astype(int)
+
+    def check(self, pictures: Pictures, level: float = 0.05) -> Check:
+        """Whether new pictures still look like the fitted ones, at this level.
+
+        Raises
+        ------
+        InputError : not fitted yet, no picture, or a level outside of (0, 1).
+        """
+        scores = self.anomaly_score(pictures)
+        return compare(self.held_out_, scores, self.threshold_, self.line_.fpr, level)
 
     @property
     def threshold_(self) -> float:

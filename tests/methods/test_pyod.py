@@ -73,7 +73,7 @@ def test_the_tails_are_those_of_the_package_on_each_layer(toy, name):
     from pyod.models.copod import COPOD
     from pyod.models.ecod import ECOD
 
-    method, few = toy.fitted(f"pyod:{name}"), [0, 5, 30]
+    method, few = toy.fitted(f"pyod:{name}", fitted_on="target"), [0, 5, 30]
     detectors = [{"ecod": ECOD, "copod": COPOD}[name]().fit(z) for z in layers(method, toy.target)]
     own = [detector.decision_scores_ for detector in detectors]
     raw = [

@@ -75,9 +75,10 @@ class Stylist(EyesMethod):
     Smeu, Burceanu, Haller & Nicolicioiu, WACV 2025 (arXiv 2310.03738). Published and kept: standardised features, the
     Wasserstein distance averaged over pairs of environments (here one pair), 30 neighbours among the training pictures of
     all environments. Deviations: the target's pictures are unlabelled and hold anomalies, theirs are normal; distances
-    where they average squared ones; the share is a quarter, chosen on the development pairs of digits and emoji, where they
-    print the best of twenty on the test; features that never move are dropped before all; unit features, and the mean of
-    standardised distances over layers, are ours (the controls take logarithms of squared distances).
+    where they average squared ones; the method as it is called takes half of the features, and 7 neighbours in the target
+    alone, chosen on the development pairs where they print the best of twenty shares on the test; features that never move
+    are dropped before all; unit features, and the mean of standardised distances over layers, are ours (the controls take
+    logarithms of squared distances).
     """
 
     Settings = StylistSettings

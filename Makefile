@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export TQDM_DISABLE ?= 1
 
-.PHONY: help setup quickstart test check format lab readme benchmark clean
+.PHONY: help setup quickstart test check format lab readme site slides benchmark clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,10 +38,16 @@ lab: .venv/.installed  ## open JupyterLab in notebooks/
 readme: .venv/.installed  ## bring what the README quotes from figures/embedded up to date
 	$(BIN)/python -m twofold.lessons.committed
 
+site: .venv/.installed  ## the course as pages to open from disk: build/site/index.html
+	$(BIN)/python site/course.py
+
+slides: .venv/.installed  ## slides of the 90 minutes: build/slides/index.html
+	$(BIN)/python site/course.py slides
+
 benchmark: .venv/.installed  ## what loop, second runs, jobs and the pooled Gaussian cost, as ratios
 	$(BIN)/python tests/benchmarks/loop.py
 	$(BIN)/python tests/benchmarks/embedding.py
 	$(BIN)/python tests/benchmarks/pooled.py
 
 clean:  ## remove the environment, the runs and untracked figures
-	rm -rf .venv runs figures/quickstart
+	rm -rf .venv runs build figures/quickstart

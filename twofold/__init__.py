@@ -41,6 +41,7 @@ _HOMES = {
     "PAIRS": "runs.presets",
     "Study": "lessons.study",
     "check_answer": "lessons.exercises",
+    "exercise": "lessons.exercises",
 }
 
 __all__ = sorted(_HOMES)

@@ -1,0 +1,52 @@
+"""Answers to notebook 05."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twofold.lessons.judging import Code, Number, Open
+from twofold.parts.selection import selection_quality
+
+__all__ = ["ANSWERS"]
+
+
+def _purity_and_recall(taken: np.ndarray, labels: np.ndarray) -> list[float]:
+    quality = selection_quality(taken, labels)
+    return [quality["purity"], quality["recall"]]
+
+
+ANSWERS = {
+    "05.1": Number(
+        lambda nb: float(1 - nb.frame["anomaly_ratio"].iloc[0]),
+        ("it selects all of the target: what share of that is normal?", "one minus the share of anomalies"),
+        of="share",
+    ),
+    "05.2": Number(
+        lambda nb: float(100 * nb.heap["normals repelled"]["twofold"]),
+        ("the last part of its bar", "`heap` holds shares: of 100 pictures they are percentages"),
+    ),
+    "05.3": Number(
+        lambda nb: float(nb.quoted["auroc"]["twofold"] - nb.quoted["auroc"]["cluster_backbone"]),
+        ("with the encoder and without it, all else the same", "the row twofold minus the row cluster_backbone of `quoted`"),
+    ),
+    "05.4": Code(
+        lambda nb: _purity_and_recall,
+        (
+            "purity looks at the selected, recall at the normals",
+            "(labels[taken] == 0).mean() is one of the two; swap the roles for the other",
+        ),
+        cases=lambda rng: {
+            "forty pictures": (rng.permutation(40) < 25, (rng.permutation(40) < 8).astype(int)),
+            "everything taken": (np.ones(20, bool), (rng.permutation(20) < 5).astype(int)),
+        },
+    ),
+    "05.5": Open(
+        lambda nb: (
+            "the change moved three things at once: who is repelled, who is a positive, and how many steps have a negative at "
+            "all. To hold the last still, give every step its own negatives (`negative_bank`) or count steps without any; to "
+            "hold the positives still, repel the sparse tail but take the same cluster less that tail in both runs. Only then "
+            "does a difference belong to the negatives."
+        ),
+        (),
+    ),
+}

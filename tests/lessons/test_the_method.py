@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from twofold.lessons.the_method import diagram, picture_bars
+from twofold.lessons.the_method import diagram, method_parts, picture_bars
 from twofold.parts.selection import dominant_cluster
 
 
@@ -32,6 +32,17 @@ def test_boxes_are_named_by_module_and_function_and_joined_by_arrows(ax):
     assert arrows[0].xy == (2.0, 0.0), "from side to side where boxes stand beside each other"
     assert arrows[1].xy == (3.0, 2.0 - 0.31), "from top to bottom where they stand above each other"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["frozen", "computed"]
+
+
+def test_the_method_s_parts_are_its_functions_and_every_way_ends_in_the_total():
+    networks = [torch.nn.Linear(999, 100), torch.nn.Linear(1999, 100), torch.nn.Linear(2999, 100)]
+    boxes, arrows = method_parts(*networks, [np.zeros((8, 8, 3), np.uint8)] * 2)
+    assert [boxes[name][2].split("\n")[1][:3] for name in ("stem of f", "tail of f", "encoder φ")] == ["0.1", "0.2", "0.3"]
+    assert boxes["largest cluster, Eq. 6"][2] is dominant_cluster
+    reached = {"total, Eq. 10"}
+    for _ in boxes:
+        reached |= {start for start, end in arrows if end in reached}
+    assert reached == set(boxes)
 
 
 def test_an_arrow_to_nowhere_is_an_error(ax):

@@ -9,12 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
+from twofold.methods import training
+from twofold.parts import alignment, one_class, selection
 from twofold.plots.style import COLORS
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
-__all__ = ["ROLES", "diagram", "picture_bars"]
+__all__ = ["ROLES", "diagram", "method_parts", "picture_bars"]
 
 ROLES = {  # kind of box -> face, edge, line of the edge
     "data": ("#FFFFFF", "#555555", "-"),
@@ -22,6 +24,40 @@ ROLES = {  # kind of box -> face, edge, line of the edge
     "trainable": ("#FBE9D0", COLORS["target"], "-"),
     "computed": ("#E3F3EC", COLORS["normal"], "-"),
 }
+
+
+WAYS = "source>stem target>stem stem>tail tail>sphere tail>alignment sphere>total alignment>total "
+WAYS += "target>encoder encoder>largest largest>taken taken>alignment"
+
+
+def _millions(network: nn.Module) -> str:
+    return f"{sum(weight.numel() for weight in network.parameters()) / 1e6:.1f} M weights"
+
+
+def method_parts(
+    stem: nn.Module, tail: nn.Module, encoder: nn.Module, seen: Sequence[np.ndarray]
+) -> tuple[dict[str, tuple], list[tuple[str, str]]]:
+    """Boxes and arrows of the paper's method, as ``diagram`` takes them (Figure 3).
+
+    Parameters
+    ----------
+    stem, tail, encoder : the networks, of which the weights are counted.
+    seen : a picture (h, w, 3) of the source and one of the target.
+    """
+    boxes = {
+        "source, normal": (0.0, 3.0, seen[0], "data"),
+        "target, unlabelled": (0.0, 1.5, seen[1], "data"),
+        "stem of f": (2.9, 2.25, f"Backbone.stem\n{_millions(stem)}", "frozen"),
+        "tail of f": (5.8, 2.25, f"Backbone.tail\n{_millions(tail)}", "trainable"),
+        "encoder φ": (2.9, 0.0, f"backbones.load_encoder\n{_millions(encoder)}", "frozen"),
+        "largest cluster, Eq. 6": (5.8, 0.0, selection.dominant_cluster, "computed"),
+        "taken for normal, Eq. 7": (8.7, 0.0, selection.select, "computed"),
+        "sphere, Eq. 5": (8.7, 3.0, one_class.dsvdd_loss, "computed"),
+        "alignment, Eq. 8 and 9": (8.7, 1.5, alignment.contrastive_loss, "computed"),
+        "total, Eq. 10": (11.6, 2.25, training.train, "computed"),
+    }
+    heads = {word.split(",")[0].split(" ")[0]: word for word in boxes}
+    return boxes, [tuple(heads[end] for end in way.split(">")) for way in WAYS.split()]
 
 
 def _words(what: Any) -> str:

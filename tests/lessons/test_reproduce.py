@@ -125,6 +125,12 @@ def test_cleaning_takes_out_what_differs_from_run_to_run():
     assert set(book.metadata) == {"language_info"}
 
 
+def test_an_exercise_makes_no_result_and_moves_no_hash():
+    cell, exercise = new_code_cell("1"), new_code_cell("answer = None", metadata={"tags": ["exercise"]})
+    assert code_hash(new_notebook(cells=[cell, exercise])) == code_hash(new_notebook(cells=[cell]))
+    assert code_hash(new_notebook(cells=[cell, new_code_cell("answer = None")])) != code_hash(new_notebook(cells=[cell]))
+
+
 @pytest.mark.parametrize("preset", ["embedded-fast", "embedded"])
 def test_every_notebook_of_the_project_can_be_planned(preset):
     names = {name for path in notebooks() for name in elements(path)}

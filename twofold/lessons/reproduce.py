@@ -71,9 +71,9 @@ def preset_parameters(preset: str, stem: str) -> dict[str, Any]:
 
 
 def code_hash(book: Any) -> str:
-    """Hash of a notebook's code cells; prose may change freely, and so may what papermill injects."""
+    """Hash of a notebook's code cells; prose and exercises may change freely, and so may what papermill injects."""
     cells = [cell for cell in book.cells if cell.cell_type == "code"]
-    sources = [cell.source for cell in cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    sources = [cell.source for cell in cells if not {"injected-parameters", "exercise"} & set(cell.metadata.get("tags", []))]
     return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
 
 

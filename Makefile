@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export TQDM_DISABLE ?= 1
 
-.PHONY: help setup quickstart test check format lab readme site slides benchmark clean
+.PHONY: help setup quickstart test check format lab student readme site slides benchmark clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ format: .venv/.installed  ## mend what the linter can mend
 lab: .venv/.installed  ## open JupyterLab in notebooks/
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
+student: .venv/.installed  ## the notebooks without solutions and outputs, in student/
+	$(BIN)/python -m twofold.lessons.editions student
+
 readme: .venv/.installed  ## bring what the README quotes from figures/embedded up to date
 	$(BIN)/python -m twofold.lessons.committed
 
@@ -49,5 +52,5 @@ benchmark: .venv/.installed  ## what loop, second runs, jobs and the pooled Gaus
 	$(BIN)/python tests/benchmarks/embedding.py
 	$(BIN)/python tests/benchmarks/pooled.py
 
-clean:  ## remove the environment, the runs and untracked figures
-	rm -rf .venv runs build figures/quickstart
+clean:  ## remove the environment, the runs, the pages, the student edition and untracked figures
+	rm -rf .venv runs build student figures/quickstart

@@ -27,6 +27,7 @@ from twofold.lessons.reproduce import (
 from twofold.networks.weights import Weights
 from twofold.results.published import BLOCKS, published
 from twofold.runs.config import configure
+from twofold.runs.presets import RECIPE_VERSION
 from twofold.runs.rows import read_rows, write_rows
 from twofold.runs.sweeps import run_one
 
@@ -81,7 +82,7 @@ def test_a_failure_is_named_and_the_others_go_on(project):
     assert str(project) not in (folder / "01_good.ipynb").read_text()
 
 
-def test_what_is_done_is_not_done_again_until_the_code_or_the_preset_changes(project):
+def test_what_is_done_is_not_done_again_until_code_preset_or_recipe_change(project):
     def said(preset="embedded-fast"):
         lines = []
         reproduce(["01"], preset, out="out", log=lines.append)
@@ -94,6 +95,10 @@ def test_what_is_done_is_not_done_again_until_the_code_or_the_preset_changes(pro
     book.cells[0].source = "# other prose"
     nbformat.write(book, path)
     assert said() == "01_good: up to date"
+    manifest = project / "out" / "embedded-fast" / "01_good.json"
+    kept = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**kept, "versions": {**kept["versions"], "recipe": RECIPE_VERSION - 1}}))
+    assert "2 files" in said()
     book.cells[2].source += "\nprint(1)"
     nbformat.write(book, path)
     assert "2 files" in said()

@@ -18,6 +18,7 @@ from joblib import Parallel, delayed
 from twofold.errors import InputError
 from twofold.files import write_text
 from twofold.lessons.study import RECIPES, manifest_text, open_table, project_folder
+from twofold.runs.presets import RECIPE_VERSION
 
 __all__ = ["choose", "clean", "code_hash", "elements", "notebooks", "plan", "preset_parameters", "reproduce", "sources"]
 
@@ -129,6 +130,7 @@ def _up_to_date(path: Path, folder: Path, parameters: dict[str, Any]) -> bool:
         return False
     known = json.loads(manifest.read_text("utf-8"))
     same = known.get("code_hash") == code_hash(nbformat.read(path, 4)) and known.get("given") == parameters
+    same &= known["versions"].get("recipe", RECIPE_VERSION) == RECIPE_VERSION  # a notebook without runs has none
     return same and all((folder / name).is_file() for name in [f"{path.stem}.ipynb", *known["files"]])
 
 

@@ -13,11 +13,11 @@ from matplotlib.lines import Line2D
 
 from twofold.plots.style import INK
 from twofold.results.sentences import verdict_count, verdict_words
-from twofold.results.statistics import PAIR, above, class_means, over_trials
+from twofold.results.statistics import PAIR, above, class_means, look_of, over_trials
 from twofold.results.tables import pair_name
 from twofold.runs.presets import PAIRS
 
-__all__ = ["level_table", "worth", "worth_panels", "worth_reading", "worth_table"]
+__all__ = ["level_table", "share_panels", "worth", "worth_panels", "worth_reading", "worth_table"]
 
 MEAN = "mean over the targets"
 LETTERS = 9  # of a title in an inch of its figure
@@ -172,6 +172,35 @@ def worth_panels(found: pd.DataFrame, figure: Figure) -> Figure:
     legend = figure.legend(handles=marks, title=title, loc="outside upper left", ncols=len(marks), fontsize=10)
     legend.set_alignment("left")
     legend.get_title().set(fontsize=12, fontweight="bold")
+    return figure
+
+
+def share_panels(frame: pd.DataFrame, figure: Figure) -> Figure:
+    """AUROC against the share of anomalies in the target, a panel a pair, a line a method: means over classes.
+
+    Parameters
+    ----------
+    frame : runs of several methods at several shares. Where a run collapsed there is no point.
+    """
+    means = class_means(frame, [*PAIR, "method", "anomaly_ratio"])
+    pairs, lines = list(means.groupby(PAIR, sort=False)), {}
+    columns = min(3, len(pairs))
+    axes = figure.subplots(-(-len(pairs) // columns), columns, squeeze=False).ravel()
+    for i, (ax, (pair, of_pair)) in enumerate(zip(axes, pairs, strict=False)):
+        for method, rows in of_pair.groupby("method", sort=False):
+            base, _, changed = str(method).partition("[")
+            rows, look = rows.sort_values("anomaly_ratio"), look_of(base)
+            style = {"color": look.color, "marker": look.marker, "markersize": 6, "linewidth": 2}
+            style |= {"linestyle": "--", "label": f"{look.words}: {changed[:-1]}"} if changed else {"label": look.words}
+            lines[method] = ax.plot(100 * rows["anomaly_ratio"], rows["mean"], **style)[0]
+        ax.set_title(pair_name(pair) + USES.get(pair, ""), fontsize=11)
+        if i % columns == 0:
+            ax.set_ylabel("AUROC (%), mean over classes")
+        if i + columns >= len(pairs):
+            ax.set_xlabel("anomalies among the unlabelled target pictures (%)")
+    for ax in axes[len(pairs) :]:
+        ax.set_axis_off()
+    figure.legend(handles=list(lines.values()), loc="outside upper left", ncols=2, fontsize=10)
     return figure
 
 

@@ -6,6 +6,7 @@ A room imports only from those above it.
 errors     the one error a person can act on
 files      a file is written whole or not at all
 compute    which device, one thread on a CPU, memory that is kept
+progress   the time left, on a terminal
 data       pictures, and who may see which of their labels: data sets, folders, the task
 parts      pure functions that methods are made of: Eq. 5 to 9, neighbours, Gaussians
 plots      draws what it is given
@@ -13,10 +14,11 @@ networks   where features come from: weights, stem and tail, encoders, the cache
 methods    one file a method, what all of them are (base), and THE loop (training, Eq. 10)
 runs       from a configuration to a stored result, one or many
 results    what runs say: the only home of a mean, tables, sentences, the paper's numbers
-deploy     pictures of one's own: fit, score, save, load, export
+deploy     pictures of one's own: fit, score, save, load, report, export
 doctor     what this machine has
 lessons    one file a notebook, of its name; nothing imports them
 flags      the flags of every command, made from the fields of a run
+commands   what a command does with pictures of one's own, and how it speaks
 cli        the command line
 =========  ==============================================================================
 """

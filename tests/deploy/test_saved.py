@@ -80,7 +80,7 @@ def foreign_bytes(good, tensors):
 
     def torch_file():
         buffer = io.BytesIO()
-        torch.save(tensors, buffer)
+        torch.save({name: value.clone() for name, value in tensors.items()}, buffer)
         return buffer.getvalue()
 
     class Bomb:
@@ -249,11 +249,13 @@ def hostile_tensors(tensors):
         kinds = {torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.bool, torch.uint8} - {
             value.dtype
         }
+        for kind in kinds:
+            yield f"{name} as {kind}", tensors | {name: value.to(kind)}
+        if not value.numel():  # no pile was near enough
+            continue
         shapes = [value[None], value.reshape(-1)[:1].reshape(()), value.new_zeros(0), value.new_zeros(0, 2**40)]
         shapes += [value.T.contiguous(), value[:-1], value[:1], value[..., :-1].contiguous()] if value.ndim == 2 else []
         shapes += [value[:-1], value[:1]] if value.ndim == 1 else []
-        for kind in kinds:
-            yield f"{name} as {kind}", tensors | {name: value.to(kind)}
         for other in shapes:
             if other.shape != value.shape and not (name.startswith("map") and other.shape[1:] == value.shape[1:]):
                 yield f"{name} in shape {tuple(other.shape)}", tensors | {name: other}

@@ -337,3 +337,32 @@ def test_the_card_says_what_it_was_made_from_and_what_it_promises(folders, detec
     for words in ("60 pictures", "44 unlabelled", "pooled_gaussian", detector.line_.promise, "0 skipped", "fault of a few"):
         assert words in card
     assert str(folders[0]) not in card
+
+
+def test_a_file_with_its_networks_needs_no_other_place_for_them(folders, tmp_path):
+    place, file = folders[0], tmp_path / "elsewhere" / "lite0.pth"
+    file.parent.mkdir()
+    torch.manual_seed(5)
+    torch.save(timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict(), file)
+    one = small("target_only", features="backbone", backbone_weights=str(file)).fit(place / "source", place / "target")
+    one.save(tmp_path / "whole", with_networks=True)
+    file.unlink()
+    again = TwoFoldDetector.load(tmp_path / "whole", "cpu")
+    np.testing.assert_array_equal(again.anomaly_score(place / "new"), one.anomaly_score(place / "new"))
+    again.save(tmp_path / "again", with_networks=True)
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_a_file_without_pictures_holds_none(detector, tmp_path):
+    detector.save(tmp_path / "with")
+    detector.save(tmp_path / "without", pictures=False)
+    assert TwoFoldDetector.load(tmp_path / "without", "cpu").thumbnails_ is None
+    assert (tmp_path / "with").stat().st_size - (tmp_path / "without").stat().st_size > len(detector.thumbnails_.ids) * 12_000
+
+
+def test_thumbnails_are_the_most_anomalous_the_doubtful_and_the_usual(detector):
+    small_ones, scores = detector.thumbnails_, detector.held_out_
+    assert small_ones.pictures.shape == (36, 3, 64, 64)
+    assert len(set(small_ones.ids)) == 36
+    top = np.sort([s for s, kind in zip(small_ones.scores, small_ones.kinds, strict=True) if kind == "most anomalous"])
+    np.testing.assert_array_equal(top, np.sort(scores)[-12:])

@@ -138,7 +138,13 @@ def foreign_metadata(tensors, text):
 # ------------------------------------------------------------------------------- a right checksum over hostile words
 
 JUNK = [None, [], {}, 0, -1, 1e300, "", "x", True, [[]], {"a": {}}, [None]]
-UNHEARD = {"selected": [None], "notes": [{}], "versions": [{}]}  # junk that says nothing wrong
+UNHEARD = {
+    "selected": [None],
+    "notes": [{}],
+    "versions": [{}],
+    "skipped": [{}],
+    "card": ["", "x"],
+}  # junk that says nothing wrong
 
 
 def hostile_texts(sheet):
@@ -176,7 +182,7 @@ def hostile_sheets(sheet):
             if junk not in UNHEARD.get(key, ()):
                 yield changed(key, value=junk)
     yield changed("more", value=1)
-    for value in (1, 3, "2", 10**30, True):
+    for value in (1, 2, 4, "3", 10**30, True):
         yield changed("format", value=value)
     for value in ("oracle", "in_domain", "twofold", "zero_shot", "target_only", "target_gaussian ", "x" * 10**6, "../x"):
         yield changed("method", value=value)
@@ -238,6 +244,33 @@ def hostile_sheets(sheet):
         yield changed("notes", "contrast", value=value)
     for value in (sheet["witness"] * 1.1, -sheet["witness"], float("nan"), float("inf")):
         yield changed("witness", value=value)
+    for junk in JUNK:
+        for field in ("rule", "fpr", "calibration"):
+            yield changed("line", field, value=junk)
+        for field in ("kept", "domain_distance", "crowds", "contrast"):
+            if not (type(junk) is int or (type(junk) is float and field in ("domain_distance", "contrast"))):
+                yield changed("trust", field, value=junk)
+        if junk not in ({}, True):
+            yield changed("trust", "weak", value=junk)
+        if junk not in ([], {}):
+            yield changed("skipped", value=junk)
+            yield changed("skipped", "target", value=junk)
+    for value in ([float("nan")], [float("inf")], ["0"], [None]):
+        yield changed("line", "calibration", value=value)
+    for field in ("line", "trust"):
+        yield changed(field, value={})
+        yield changed(field, "more", value=1)
+        yield changed(field, value={name: value for name, value in list(sheet[field].items())[1:]})
+    for value in ([0.1], [0.1, 0.2, 0.3], "0 to 1", [None, None]):
+        yield changed("trust", "contamination", value=value)
+    yield changed("skipped", value={"elsewhere": {}})
+    yield changed("skipped", "source", value={"a.png": 5})
+    yield changed("skipped", "source", value={"a" * 5000: "broken"})
+    yield changed("card", value="x" * 30_000)
+    yield changed("shown", value=sheet["shown"][1:])
+    yield changed("shown", value=sheet["shown"] * 2)
+    for name, value in (("id", 5), ("id", "x" * 5000), ("kind", "worst"), ("score", "high"), ("score", None), ("path", "/etc")):
+        yield changed("shown", 0, name, value=value)
     for value in (sheet["reading"] + 1, 0, -1, "2"):
         yield changed("reading", value=value)
 
@@ -259,12 +292,15 @@ def hostile_tensors(tensors):
         for other in shapes:
             if other.shape != value.shape and not (name.startswith("map") and other.shape[1:] == value.shape[1:]):
                 yield f"{name} in shape {tuple(other.shape)}", tensors | {name: other}
-        for number in (torch.nan, torch.inf, -torch.inf):
+        for number in (torch.nan, torch.inf, -torch.inf) if value.is_floating_point() else ():
             broken = value.clone()
             broken.view(-1)[-1] = number
             yield f"{name} with {number}", tensors | {name: broken}
     for name in ("more", "eyes.0.lower.0.weight", "mean_4", "__class__", "forward", "a.b.c", "", "mean_0 ", "scales.x"):
         yield f"one more: {name!r}", tensors | {name: torch.zeros(2)}
+    for name in ("network.encoder.pth", "network.third.pth", "network.encoder", "network.", "network.encoder./../../x"):
+        yield f"weights in {name!r}", tensors | {name: torch.zeros(9, dtype=torch.uint8)}
+    yield "weights of no bytes", tensors | {"network.encoder.pth": torch.zeros(9)}
     for number in (0.0, -1.0, 1e-300, 1e300):
         yield f"scales of {number}", tensors | {"scales": torch.full_like(tensors["scales"], number)}
     yield (

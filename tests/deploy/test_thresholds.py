@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from twofold.deploy.thresholds import DEFAULT, FENCE, RULES, benjamini_hochberg, draw_line, line_of, p_values
+from twofold.deploy.thresholds import FENCE, RULES, benjamini_hochberg, draw_line, line_of, p_values
 from twofold.errors import InputError
-
-CONFORMAL = [rule for rule in RULES if RULES[rule].conformal]
 
 
 def test_p_values_are_those_of_counting():
@@ -96,7 +94,7 @@ def test_every_rule_says_its_number_and_its_assumption(rule):
 def test_the_line_follows_from_what_a_file_keeps_of_it():
     line = draw_line(np.random.default_rng(0).normal(size=50), None, np.zeros(1), 0.07)
     again = line_of(line.rule, line.calibration[::-1], line.fpr)
-    assert (again.rule, again.fpr, again.threshold, again.promise) == (DEFAULT, 0.07, line.threshold, line.promise)
+    assert (again.rule, again.fpr, again.threshold, again.promise) == ("all_conformal", 0.07, line.threshold, line.promise)
 
 
 def test_benjamini_hochberg_is_its_definition():

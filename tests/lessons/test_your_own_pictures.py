@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twofold.deploy.thresholds import DEFAULT, RULES
+from twofold.deploy.thresholds import RULES, default_rule
 from twofold.lessons.your_own_pictures import FALSE_ALARM_RATES, line_table, tables, warning_table
 
 FOLDER = Path(__file__).resolve().parents[2] / "figures" / "embedded"
@@ -24,15 +24,15 @@ def test_the_committed_tables_are_what_the_committed_runs_make(runs):
 
 def test_the_default_rule_finds_most_among_those_that_keep_their_promise(runs):
     table = line_table(runs)
-    for _, some in table.groupby("promised"):
+    for promised, some in table.groupby("promised"):
         kept = some[some["kept"] == "yes"]
-        assert kept.loc[kept["found"].idxmax(), "rule"] == DEFAULT == some.iloc[0]["rule"]
+        assert kept.loc[kept["found"].idxmax(), "rule"] == default_rule(promised / 100) == some.iloc[0]["rule"]
 
 
 def test_an_all_normal_target_raises_no_more_alarms_than_promised(runs):
     some = runs[runs["anomaly_ratio"] == 0]
     for rate in FALSE_ALARM_RATES:
-        assert some[f"{DEFAULT} {rate} own"].mean() <= rate
+        assert some[f"{default_rule(rate)} {rate} own"].mean() <= rate
 
 
 def made(rates, contamination="(0.0, 0.3)", auroc=90.0, weak=False):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twofold.deploy.fields import written
+
 if TYPE_CHECKING:
     from twofold.deploy.detector import TwoFoldDetector
 
@@ -36,7 +38,8 @@ def model_card(detector: TwoFoldDetector) -> str:
         f"- target: {len(detector.held_out_)} unlabelled pictures, {skipped.get('target', 0)} skipped; "
         f"{trust.kept} of them taken for normal",
         "## Method",
-        f"- {config.name}, preset {config.preset}, seed {config.task.seed}",
+        f"- {config.method}, preset {config.preset}",
+        "- " + ", ".join(f"{name} {value}" for name, value in written(config).items()),  # no path, as in the file
         *networks,
         "## Promise",
         f"- rule {line.rule}, threshold {line.threshold:.6g}: {line.promise}",

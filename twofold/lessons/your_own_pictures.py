@@ -16,6 +16,7 @@ import pandas as pd
 
 from twofold.compute import keep_memory, single_thread
 from twofold.data.tasks import Task
+from twofold.deploy.detector import LEAST_TARGET
 from twofold.deploy.thresholds import RULES, draw_line
 from twofold.deploy.trust import judge
 from twofold.files import write_text
@@ -66,12 +67,13 @@ def alarms(
     ----------
     configs : of ``pooled_gaussian``; those of a pair that follow each other share their networks.
     root : of folder data sets.
-    log : takes a line a pair.
+    log : takes a line a run.
 
     Returns
     -------
-    A row a run: the task, ``auroc``, what ``deploy.trust`` says, and for each rule and promised rate the shares above the line
-    of the test normals (``RULE RATE false``), the test anomalies (``found``) and the fitted pictures (``own``).
+    A row a run of as many target pictures as a detector wants: the task, ``auroc``, what ``deploy.trust`` says, and for each
+    rule and promised rate the shares above the line of the test normals (``RULE RATE false``), the test anomalies (``found``)
+    and the fitted pictures (``own``).
     """
     rows, networks = [], {}
     for config in configs:
@@ -79,10 +81,9 @@ def alarms(
         eyes = config.networks
         if eyes not in networks:
             networks = {eyes: build(config, prepared.device)}
-        rows.append(_row(config, prepared.task, networks[eyes].twin()))
-        pair = tuple(getattr(config.task, name) for name in PAIR)
-        if config is configs[-1] or pair != tuple(getattr(configs[len(rows)].task, name) for name in PAIR):
-            log(f"{' '.join(pair)}: {len(rows)} of {len(configs)} runs")
+        if len(prepared.task.target_train) >= LEAST_TARGET:
+            rows.append(_row(config, prepared.task, networks[eyes].twin()))
+        log(f"{len(rows)} runs, {config.task.dataset} {config.task.source}->{config.task.target}")
     return pd.DataFrame(rows)
 
 

@@ -171,7 +171,7 @@ def shots_panels(curve: pd.DataFrame, figure: Figure) -> Figure:
         ax.minorticks_off()
         ax.set(title=pair_name(pair), xlabel="labelled normal target pictures (shots)")
     axes[0].set_ylabel("AUROC (%), mean over classes")
-    axes[0].legend(fontsize=9, loc="lower right")
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=9, loc="outside upper left", ncols=2)
     return figure
 
 

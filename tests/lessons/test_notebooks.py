@@ -96,3 +96,18 @@ def test_no_committed_text_names_a_machine():
         if path.suffix in (".json", ".ipynb", ".md", ".csv"):
             text = path.read_text("utf-8")
             assert not any(word in text for word in ("/home/", "/tmp/", "/root/", "/work/")), path.name
+
+
+PAGES = [*NOTEBOOKS, *sorted((REPOSITORY / "notebooks").glob("*.md"))]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_somewhere(path):
+    import re
+
+    text = path.read_text("utf-8")
+    if path.suffix == ".ipynb":
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]
+        text = "\n".join("".join(cell["source"]) for cell in cells)
+    for target in re.findall(r"\]\(([^)#\s]+)\)", text):
+        assert "://" in target or (path.parent / target).exists(), target

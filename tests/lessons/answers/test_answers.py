@@ -85,6 +85,12 @@ GIVEN = {  # notebook -> variables, made by hand, that its exercises read
             {"pair": "a", "told": ["", "", "labels"], "method": ["target_only", "twofold", "oracle"], "mean": [9, 8, 7]}
         )
     },
+    "14": {"steps": 40, "recipe": SimpleNamespace(batch_size=32), "by_hand": 60.0, "result": {"auroc": 71.0}},
+    "15": {
+        "means": pd.Series({("all", "in_batch"): 60.0, ("kmeans", "in_batch"): 61.1, ("all", "sparse_tail"): 85.0})
+        .reindex([("all", "in_batch"), ("kmeans", "in_batch"), ("all", "sparse_tail"), ("oracle", "in_batch")])
+        .fillna(68.0)
+    },
     "16": {
         "leads": {"same eyes": pd.DataFrame({"oracle": [98.331], "method": [98.0]})},
         "gains": {"the encoder's last layer alone": {"gain": pd.Series([3.0])}, "its source": {"gain": pd.Series([1.0])}},
@@ -105,6 +111,7 @@ TRIED = {  # exercise -> right answers, wrong ones
     "03.1": ([12.9653, 12.97, "13 points"], [12.3, 12, 14, *NOT_A_NUMBER]),
     "03.2": ([0, 0.0, "0"], [10, 1, 0.1, *NOT_A_NUMBER]),
     "03.3": ([1, 1.0, "1"], [0, 2, 1.2, "1 %", *NOT_A_NUMBER]),
+    "03.4": ([], [lambda b, a: [0, 0], lambda b, a: (a - b).mean(), lambda b, a: [b.min(), a.max()]]),
     "04.1": ([2 / 3, 0.67, 67, "66.7 %", "2/3"], [0.5, 0.6, 80, *NOT_A_NUMBER]),
     "04.2": ([2], [1, 3, 2.04, *NOT_A_NUMBER]),
     "04.3": ([7.1, 7, "+7.1"], [-7.1, 7.6, *NOT_A_NUMBER]),
@@ -140,6 +147,12 @@ TRIED = {  # exercise -> right answers, wrong ones
     ),
     "12.3": ([], [lambda z, c: z.sum(), lambda z, c: (z - c).norm(dim=1) + 1]),
     "13.1": ([1, 1.0], [0, 2, *NOT_A_NUMBER]),
+    "14.1": ([2560, "2560"], [1280, 2559, 40, *NOT_A_NUMBER]),
+    "14.2": ([], [lambda t, n, rate: rate, lambda t, n, rate: rate * (1 - t / n), 0.01]),
+    "14.3": (["lower", "Worse"], ["higher", "same", 60.0]),
+    "15.1": ([1.1, "1.1 points", 1.10], [-1.1, 10, 25, *NOT_A_NUMBER]),
+    "15.2": ([], [lambda z, share, k: np.zeros(len(z), bool), lambda z, share, k: z]),
+    "15.3": (["negatives", "Sparse tail"], ["positives", "oracle", "both"]),
     "16.1": ([0.331, 0.3, 0.33, "0.3 points"], [0.5, 0.4, -0.331, *NOT_A_NUMBER]),
     "16.2": (["the encoder’s last layer alone", "The encoder's last layer alone"], ["its source", "layers"]),
 }

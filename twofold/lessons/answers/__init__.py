@@ -25,6 +25,8 @@ BOOKS = {  # number of a notebook -> its file here
     "11": "when_it_breaks",
     "12": "look_inside",
     "13": "the_honest_table",
+    "14": "from_scratch",
+    "15": "positives_or_negatives",
     "16": "beyond_the_paper",
 }
 

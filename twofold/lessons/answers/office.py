@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from twofold.lessons.judging import Count, Number
+import numpy as np
+
+from twofold.lessons.judging import Code, Count, Number, Open
+from twofold.results.statistics import t_interval
 
 __all__ = ["ANSWERS"]
+
+
+def _interval(before: np.ndarray, after: np.ndarray) -> list[float]:
+    return [float(edge) for edge in t_interval(after - before)]
+
 
 ANSWERS = {
     "03.1": Number(
@@ -15,5 +23,25 @@ ANSWERS = {
     "03.3": Count(
         lambda nb: int((nb.wide["twofold"] < nb.wide["source_only"]).sum()),
         ("add up a column of the second table", "`view` has a column of classes that lose"),
+    ),
+    "03.4": Code(
+        lambda nb: _interval,
+        (
+            "differences first, class by class; the interval is of their mean",
+            "half its width is scipy.stats.t.ppf(0.975, n - 1) times the standard error",
+            "the standard error is std(ddof=1) / sqrt(n)",
+        ),
+        cases=lambda rng: {
+            "ten classes": (before := rng.uniform(50, 90, 10), before + rng.normal(3, 2, 10)),
+            "five classes": (rng.uniform(50, 90, 5), rng.uniform(50, 90, 5)),
+        },
+    ),
+    "03.5": Open(
+        lambda nb: (
+            "the bars are wide since classes are easy or hard for every method alike; that part is the same in both rows and "
+            "cancels in the difference of each class. Print the gain per class, its mean and its 95 % interval, on how many "
+            "classes it is above zero, and n; under five classes no verdict."
+        ),
+        (),
     ),
 }

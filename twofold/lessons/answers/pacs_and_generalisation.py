@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twofold.lessons.judging import Number, Word
+from twofold.lessons.judging import Number, Open, Word
 from twofold.results.statistics import class_means
 
 __all__ = ["ANSWERS"]
@@ -39,4 +39,12 @@ ANSWERS = {
         },
     ),
     "09.3": Number(_unaligned, ("no adaptation is involved", "target_only minus source_only, on the first pair")),
+    "09.4": Open(
+        lambda nb: (
+            "where no picture of the target is there before the first decision, where targets change faster than one can "
+            "collect, or where nobody can say that anomalies are rare in what is collected. It costs what the unlabelled "
+            "target would be worth, which target_only minus source_only measures on pairs where both can be had."
+        ),
+        (),
+    ),
 }

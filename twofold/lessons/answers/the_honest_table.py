@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twofold.lessons.judging import Count
+from twofold.lessons.judging import Count, Open
 
 __all__ = ["ANSWERS"]
 
@@ -19,5 +19,13 @@ def _below(nb: Any) -> int:
 ANSWERS = {
     "13.1": Count(
         _below, ("oracles do not count", "the column of the first pair, every row whose number is under target_only's")
+    ),
+    "13.2": Open(
+        lambda nb: (
+            "source_only for the shift, target_only for what the unlabelled pictures are worth without adaptation, controls "
+            "that look at the same layers, the oracle set apart, collapsed runs counted, n and seeds. Settings are chosen "
+            "without a label of the pairs that are reported, on pairs that are named and left out of the claim."
+        ),
+        (),
     ),
 }

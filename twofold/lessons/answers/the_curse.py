@@ -15,10 +15,10 @@ UNCHANGED = 2.0  # points of AUROC that nobody should read anything into
 
 
 def _first_worse(nb: Any) -> float:
-    """The smallest share of coherent anomalies at which aligning everything has the larger error."""
+    """The smallest share of coherent anomalies at which aligning everything has the lower AUROC."""
     of_shape = nb.curves[nb.curves["shape"] == "coherent"]
-    errors = of_shape.pivot_table("target_error", "anomaly_ratio", "rule")
-    return float(errors.index[errors["align_all"] > errors["source_only"]].min())
+    levels = of_shape.pivot_table("auroc", "anomaly_ratio", "rule")
+    return float(levels.index[levels["align_all"] < levels["source_only"]].min())
 
 
 def _order(nb: Any) -> str:
@@ -40,8 +40,8 @@ ANSWERS = {
     "01.2": Number(
         _first_worse,
         (
-            "where does the line of crosses pass the dashed level in the lower left panel?",
-            "it is one of `ratios`; the lines printed under the figure name all that lie beyond",
+            "where does the line of crosses pass the dashed level in the upper left panel?",
+            "it is one of `ratios`: pivot `curves` by share and rule, and compare two columns",
         ),
         of="share",
         exact=True,

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from twofold.lessons.anomaly_scarcity import first_below
-from twofold.lessons.judging import Code, Number, Open
+from twofold.lessons.judging import Code, Number, Open, Word
 from twofold.parts.selection import selection_quality
+from twofold.results.statistics import class_means
 
 __all__ = ["ANSWERS"]
+
+UNCHANGED = 2.0  # points of AUROC that nobody should read anything into
 
 
 def _mostly_anomalous(nb: Any) -> float:
@@ -24,6 +27,14 @@ def _mostly_anomalous(nb: Any) -> float:
 def _adjusted(taken: np.ndarray, labels: np.ndarray) -> float:
     share = float(np.mean(labels))
     return (selection_quality(taken, labels)["purity"] - (1 - share)) / share
+
+
+def _oracle(nb: Any) -> str:
+    """What the oracle's AUROC does from the smallest share of anomalies to the largest at which it did not collapse."""
+    table = class_means(nb.frame, ["anomaly_ratio", "method"], methods=["oracle"])
+    means = table.set_index("anomaly_ratio")["mean"].sort_index().dropna()
+    change = means.iloc[-1] - means.iloc[0]
+    return "stays" if abs(change) <= UNCHANGED else "rises" if change > 0 else "falls"
 
 
 ANSWERS = {
@@ -64,5 +75,13 @@ ANSWERS = {
             "random handful. A cluster's size says nothing by itself: it is large for a split-off handful and for half alike."
         ),
         (),
+    ),
+    "10.6": Word(
+        _oracle,
+        (
+            "how many normals are there to pull, at either end?",
+            "the row of the oracle in the table, its first and its last number",
+        ),
+        choices={"rises": ["up", "grows"], "falls": ["down", "drops"], "stays": ["same", "constant"]},
     ),
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from twofold.lessons.judging import Code, Number, Open
+from twofold.lessons.judging import Code, Number, Open, Word
 from twofold.parts.selection import selection_quality
+from twofold.results.statistics import class_means
 
 __all__ = ["ANSWERS"]
 
@@ -13,6 +16,14 @@ __all__ = ["ANSWERS"]
 def _purity_and_recall(taken: np.ndarray, labels: np.ndarray) -> list[float]:
     quality = selection_quality(taken, labels)
     return [quality["purity"], quality["recall"]]
+
+
+def _density(nb: Any) -> str:
+    """Where ``density`` ends beside ``twofold``; nothing before it was run."""
+    if "density" not in set(nb.frame["method"]):
+        return ""
+    means = class_means(nb.frame, methods=["twofold", "density"]).set_index("method")["mean"]
+    return "higher" if means["density"] > means["twofold"] else "lower"
 
 
 ANSWERS = {
@@ -48,5 +59,10 @@ ANSWERS = {
             "does a difference belong to the negatives."
         ),
         (),
+    ),
+    "05.6": Word(
+        _density,
+        ('put "density" into `methods` and run the notebook again', "two rows of the first table"),
+        choices={"higher": ["up", "better", "above"], "lower": ["down", "worse", "below"]},
     ),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from twofold.lessons.judging import Code, Number, Open, Word
@@ -10,6 +12,13 @@ from twofold.parts.one_class import center_distance
 from twofold.results.statistics import look_of
 
 __all__ = ["ANSWERS"]
+
+
+def _wider(nb: Any) -> str:
+    """Whether ``density`` leaves the wider way between anomalies and normals; nothing before it was run."""
+    way = nb.after["anomalous"] - nb.after["normal"]
+    return ("wider" if way["density"] > way["twofold"] else "narrower") if "density" in way.index else ""
+
 
 ANSWERS = {
     "12.1": Number(lambda nb: 2 * (1 - 2 / 8), ("put the share of errors into 2 (1 - 2 ε)", "the share of errors is 1/8")),
@@ -35,5 +44,13 @@ ANSWERS = {
             "from the features: the proxy A-distance, the distance to the centre, the AUROC."
         ),
         (),
+    ),
+    "12.5": Word(
+        _wider,
+        (
+            'put "density" into `methods` and run the notebook again',
+            "the lines under the figure of arrows, after the semicolon",
+        ),
+        choices={"wider": ["larger", "more"], "narrower": ["smaller", "less"]},
     ),
 }

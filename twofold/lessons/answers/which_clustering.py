@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.lessons.judging import Code, Count, Number, Open
+from twofold.lessons.judging import Code, Count, Number, Open, Word
 from twofold.lessons.which_clustering import clusters
 from twofold.parts.selection import dominant_cluster
 
@@ -27,6 +27,12 @@ def _clouds(rng: np.random.Generator, *sizes: int) -> np.ndarray:
     """Clouds (n, 2) so far apart that every start of K-means ends with the same ones."""
     places = 50 * np.arange(len(sizes))[:, None] + np.zeros(2)
     return np.concatenate([place + rng.normal(size=(n, 2)) for place, n in zip(places, sizes, strict=True)])
+
+
+def _recall(nb: Any) -> str:
+    """What the recall does from the smallest K to the largest."""
+    recall = nb.means["recall"].sort_index().dropna()
+    return "rises" if recall.iloc[-1] > recall.iloc[0] else "falls"
 
 
 ANSWERS = {
@@ -57,5 +63,10 @@ ANSWERS = {
             "at how its size follows K, and at whether two seeds give the same cluster; not at purity, which needs labels."
         ),
         (),
+    ),
+    "06.6": Word(
+        _recall,
+        ("K = 1 takes everything: what is its recall?", "the lines under the second figure say the recall of every K"),
+        choices={"rises": ["up", "grows"], "falls": ["down", "drops", "sinks"]},
     ),
 }

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from given import around, together
 
 from twofold.errors import InputError
 from twofold.lessons import which_clustering as clusters
@@ -20,7 +21,7 @@ from twofold.lessons.exercises import exercise
 from twofold.lessons.judging import Code, Open
 from twofold.parts.one_class import dsvdd_loss
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[3] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 ALL = {name: kind for book in BOOKS for name, kind in answers(book).items()}
 
 TARGET_ONLY = pd.DataFrame(
@@ -69,17 +70,22 @@ GIVEN = {  # notebook -> variables, made by hand, that its exercises read
         "means": pd.Series({"target_only": 91.0, "twofold": 83.9}),
     },
     "05": {
-        "frame": pd.DataFrame({"anomaly_ratio": [0.1]}),
+        "frame": together(around("twofold", 70.0), around("density", 80.0)),
         "heap": {"normals repelled": pd.Series({"twofold": 0.123})},
         "quoted": {"auroc": pd.Series({"twofold": 77.07, "cluster_backbone": 70.0})},
     },
-    "06": {"heap": SPACE, "seeds": [0], "clusters": clusters},
+    "06": {"means": pd.DataFrame({"recall": [1.0, 0.6]}, index=[1, 8]), "heap": SPACE, "seeds": [0], "clusters": clusters},
     "07": {"dsvdd_loss": dsvdd_loss, "center": torch.ones(2)},
     "08": {"batch": toy_batch()},
     "09": {"quoted": PACS, "parts": {}, "methods": []},
-    "10": {"frame": SCARCE, "shown": "3", "seeds": [0], "first_below": first_below},
+    "10": {
+        "frame": together(SCARCE, around("oracle", 96.0, anomaly_ratio=0.3), around("oracle", 90.0, anomaly_ratio=0.7)),
+        "shown": "3",
+        "seeds": [0],
+        "first_below": first_below,
+    },
     "11": {},
-    "12": {"after": pd.DataFrame({"normal": [1.0, 2.0], "anomalous": [2.0, 5.0]}, index=["source_only", "twofold"])},
+    "12": {"after": pd.DataFrame({"normal": [1, 2, 1], "anomalous": [2, 5, 3]}, ["source_only", "twofold", "density"])},
     "13": {
         "table": pd.DataFrame(
             {"pair": "a", "told": ["", "", "labels"], "method": ["target_only", "twofold", "oracle"], "mean": [9, 8, 7]}
@@ -119,10 +125,12 @@ TRIED = {  # exercise -> right answers, wrong ones
     "05.2": ([12.3, 12, "12.3"], [0.123, 13, *NOT_A_NUMBER]),
     "05.3": ([7.07, 7.1, 7, "7.1 points"], [7.3, 8, -7.07, *NOT_A_NUMBER]),
     "05.4": ([], [lambda t, y: [1.0, 1.0], lambda t, y: 0.5, lambda t, y: t]),
+    "05.6": (["higher", "Better"], ["lower", "same"]),
     "06.1": ([0.7, 70, "70 %"], [0.9, 63, *NOT_A_NUMBER]),
     "06.2": ([1, "1"], [2, 12, *NOT_A_NUMBER]),
     "06.3": ([0.8, 80, "4/5"], [0.2, 20, *NOT_A_NUMBER]),
     "06.4": ([], [lambda x, k: np.ones(len(x), bool), lambda x, k: np.zeros(len(x), bool), 1]),
+    "06.6": (["falls", "down"], ["rises", "stays"]),
     "07.1": (["second", 2, "2", "The second"], ["first", 1, 3, 2.0]),
     "07.2": ([0, 0.0], [1, 2, *NOT_A_NUMBER]),
     "07.3": ([], [lambda z, c: (z - c).sum(), lambda z, c: ((z - c) ** 2).mean() + 1, None.__class__]),
@@ -136,6 +144,7 @@ TRIED = {  # exercise -> right answers, wrong ones
     "10.2": ([0.9, 90], [0.1, 0, *NOT_A_NUMBER]),
     "10.3": ([0.7, 70, "70 %"], [0.5, 0.72, *NOT_A_NUMBER]),
     "10.4": ([], [lambda t, y: 0.5, lambda t, y: t]),
+    "10.6": (["falls", "drops"], ["rises", "stays"]),
     "11.1": ([1 / 9, 0.11, 0.111, "1/9"], [1 / 3, 9, 0.2, *NOT_A_NUMBER]),
     "11.2": ([np.log(8), 2.08, 2.1], [2.01, 7, 1.95, *NOT_A_NUMBER]),
     "11.3": ([450, "450", 450.0], [449, 451, 430, 472, 900, *NOT_A_NUMBER]),
@@ -146,6 +155,7 @@ TRIED = {  # exercise -> right answers, wrong ones
         ["source_only", "K-means"],
     ),
     "12.3": ([], [lambda z, c: z.sum(), lambda z, c: (z - c).norm(dim=1) + 1]),
+    "12.5": (["narrower", "smaller"], ["wider", "same"]),
     "13.1": ([1, 1.0], [0, 2, *NOT_A_NUMBER]),
     "14.1": ([2560, "2560"], [1280, 2559, 40, *NOT_A_NUMBER]),
     "14.2": ([], [lambda t, n, rate: rate, lambda t, n, rate: rate * (1 - t / n), 0.01]),
@@ -249,7 +259,7 @@ def test_every_printed_solution_is_right(path):
         assert checked(name, answer).right is True, name
 
 
-COMPUTED_ABOVE = {"00.2", "13.1"}  # read off what the notebook printed
+COMPUTED_ABOVE = {"00.2", "05.6", "10.6", "12.5"}  # read off what the notebook prints
 
 
 def test_the_next_hint_follows_the_next_wrong_answer():

@@ -212,7 +212,9 @@ class Code(Kind):
             if got.shape != wanted.shape:
                 return False, f"on {name} wanted the shape {wanted.shape}, got {got.shape}"
             if not np.allclose(got, wanted, rtol=self.tolerance, atol=self.tolerance, equal_nan=True):
-                where = np.unravel_index(np.nanargmax(np.abs(got - wanted)), got.shape) if got.shape else ()
+                where = (
+                    np.unravel_index(np.nan_to_num(np.abs(got - wanted), nan=np.inf).argmax(), got.shape) if got.shape else ()
+                )
                 return False, f"on {name} wanted {wanted[where]:.4g}, got {got[where]:.4g}"
         return True, f"equal to the library on: {', '.join(cases)}"
 

@@ -30,12 +30,14 @@ class Recorder:
     def __call__(self, draw: Any, name: str, values: Sequence[Any], shown: Any = None, size: tuple = (3.8, 4.2)) -> Any:
         from matplotlib import pyplot
 
-        files, words = [], [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
-        for i, value in enumerate(values):
-            figure, ax = pyplot.subplots(figsize=(1.4 * size[0], 1.4 * size[1]), layout="constrained")
+        words = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
+        files = [f"{self.stem}-{len(self.sliders)}-{i:02d}.png" for i in range(len(values))]
+        drawn = [pyplot.subplots(figsize=(1.4 * size[0], 1.4 * size[1])) for _ in values]
+        for value, (_, ax) in zip(values, drawn, strict=True):
             draw(value, ax)
-            files.append(f"{self.stem}-{len(self.sliders)}-{i:02d}.png")
-            figure.savefig(self.folder / files[-1], dpi=100)
+        the_curse.share_limits([ax for _, ax in drawn])
+        for file, (figure, _) in zip(files, drawn, strict=True):
+            figure.savefig(self.folder / file, dpi=100)
             pyplot.close(figure)
         self.sliders.append((name, words, files))
         return figure

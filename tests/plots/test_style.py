@@ -48,6 +48,13 @@ def test_the_roles_have_a_colour_and_a_marker_each():
     assert len(set(COLORS.values())) == len(set(MARKERS.values())) == 4
 
 
+def test_a_method_wears_the_colour_of_a_role_only_where_it_looks_at_nothing_else():
+    roles = {color: role for role, color in COLORS.items()}
+    for looks in (LOOKS, SELECTION_LOOKS, ALIGNMENT_LOOKS):
+        worn = {name: roles[look.color] for name, look in looks.items() if look.color in roles}
+        assert worn.items() <= {"source_only": "source", "none": "source", "target_only": "target"}.items()
+
+
 def test_an_unknown_name_has_the_same_grey_look_every_time():
     look = unknown_look("a method of tomorrow")
     assert look == unknown_look("a method of tomorrow")

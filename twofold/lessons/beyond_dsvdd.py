@@ -95,8 +95,8 @@ def objective_arrows(views: Tensor, center: Tensor, losses: Mapping[str, Callabl
         ax.scatter(*center, color="black", marker="+", s=130, linewidth=2.2, zorder=6)
         ax.annotate("centre", center.tolist(), (-9, 0), textcoords="offset points", ha="right", va="center", fontsize=10)
         ax.set_aspect("equal")
-        ax.set_xlim(-0.45, 1.3)
-        ax.set_ylim(-0.6, 1.3)
+        ax.set_xlim(-0.6, 1.3)
+        ax.set_ylim(-0.75, 1.3)
         ax.set_axis_off()
         ax.set_title(name)
 
@@ -120,7 +120,7 @@ def gain_bars(table: pd.DataFrame, control: str, ax: Axes) -> Axes:
             ax.text(i, 50, collapsed_words(row, "\n"), ha="center", va="center", color=look.color, fontsize=9, bbox=HALO)
             continue
         ax.plot([i, i], [level, mean], color=look.color, linewidth=5, alpha=0.35, solid_capstyle="butt")
-        ax.scatter(np.full(len(values), i + 0.17), values, s=14, color=look.color, alpha=0.5, linewidth=0)
+        ax.scatter(np.full(len(values), i + 0.17), values, s=14, color=look.color, alpha=0.7, linewidth=0)
         ax.scatter(i, mean, s=90, color=look.color, marker=look.marker, edgecolor="white", zorder=4)
         gain = "" if row["method"] == control or np.isnan(level) else f"\n{mean - level:+.1f}"
         place = {"x": i - 0.14, "y": mean, "ha": "right", "va": "center" if gain else "bottom"}

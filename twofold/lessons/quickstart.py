@@ -35,7 +35,9 @@ def bars(table: pd.DataFrame, ax: Axes) -> Axes:
             continue
         values = pd.Series(row["classes"], dtype=float).dropna()
         ax.bar(i, row["mean"], width=0.62, color=look.color, alpha=0.85)
-        ax.scatter(np.full(len(values), i), values, s=16, color="white", edgecolor="black", linewidth=0.8, zorder=3)
+        ax.scatter(
+            np.full(len(values), i), values, s=16, color="white", edgecolor="black", linewidth=0.8, zorder=3, clip_on=False
+        )
         ax.text(i, 3, f"{row['mean']:.0f}", ha="center", color="white", fontsize=13, fontweight="bold")
     chance_line(ax, horizontal=True)
     ax.set_xticks(range(len(rows)), [look_of_row(row).words.replace("trained on ", "trained on\n") for row in rows])

@@ -19,7 +19,7 @@ from twofold.lessons.plane import RULES, Scene, bound_terms, sphere
 from twofold.plots.style import COLORS, MARKERS
 from twofold.results.statistics import look_of
 
-__all__ = ["TERMS", "alignment_scene", "bound_bars", "rule_curves", "setting_scene", "slide", "term_paths"]
+__all__ = ["TERMS", "alignment_scene", "bound_bars", "rule_curves", "setting_scene", "share_limits", "slide", "term_paths"]
 
 SETTINGS = {  # panel -> title, few target labels, whether the source's anomalies are labelled, whether the heap is there
     "binary": ("(a) adaptation of a binary classifier", 0, True, True),
@@ -29,7 +29,7 @@ SETTINGS = {  # panel -> title, few target labels, whether the source's anomalie
 TERMS = {  # column of bound_terms -> words, colour, line, its factor in the bound
     "source_error": ("error on the source", COLORS["source"], ":", 1.0),
     "discrepancy": ("½ discrepancy to the whole target", COLORS["target"], "--", 0.5),
-    "discrepancy_normals": ("½ discrepancy to its normals (needs labels)", COLORS["normal"], (0, (1, 1)), 0.5),
+    "discrepancy_normals": ("½ discrepancy to its normals (needs labels)", COLORS["normal"], (0, (4, 1, 1, 1, 1, 1)), 0.5),
     "ideal_joint_error": ("least joint error", "#777777", "-.", 1.0),
     "target_error": ("error on the target", "#000000", "-", 1.0),
 }
@@ -89,7 +89,7 @@ def alignment_scene(scene: Scene, ax: Axes, title: str = "", shown: int = 150, r
     ax : drawn on; below stands what the sphere does to the held-out target.
     title : of the panel.
     shown : target points at most.
-    reach : half the panel's width.
+    reach : half the panel's width; more where a point lies farther out.
     """
     center, radius = sphere(scene)
     ax.add_patch(Circle(center, radius, facecolor="#56B4E9", alpha=0.18))
@@ -101,10 +101,11 @@ def alignment_scene(scene: Scene, ax: Axes, title: str = "", shown: int = 150, r
         _dots(ax, scene.target[own], role, f"target, {role}", rim=scene.selected[own], s=30, linewidth=0.7)
     terms = bound_terms(scene)
     inside, outside = 100 * terms["anomalies_inside"], 100 * terms["normals_outside"]
-    below = {"transform": ax.transAxes, "ha": "center", "va": "top", "linespacing": 1.4}
-    ax.text(0.5, 0.0, f"AUROC {terms['auroc']:.0f} %", fontweight="bold", **below)
+    below = {"xy": (0.5, 0.0), "xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "va": "top"}
+    ax.annotate(f"AUROC {terms['auroc']:.0f} %", xytext=(0, 0), fontweight="bold", **below)
     words = f"{inside:.0f} % of anomalies inside the circle\n{outside:.0f} % of normals outside"
-    ax.text(0.5, -0.065, words, fontsize=10, **below)
+    ax.annotate(words, xytext=(0, -18), fontsize=10, linespacing=1.4, **below)
+    reach = max(reach, 1.05 * float(np.abs(scene.target[rows]).max()))  # no drawn point is cut off
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
     ax.set_title(title)
     _bare(ax)
@@ -135,10 +136,13 @@ def bound_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
     """
     means = frame.groupby("rule", sort=False)[list(TERMS)].mean()
     at, bottom = np.arange(len(means)), np.zeros(len(means))
-    hatches = {"source_error": "", "discrepancy": "///", "ideal_joint_error": "..."}
-    for term, hatch in hatches.items():
+    letters = {"source_error": "ε_s", "discrepancy": "½ d", "ideal_joint_error": "λ"}
+    for term, letter in letters.items():
         height = TERMS[term][3] * means[term].to_numpy()
-        ax.bar(at, height, 0.6, bottom, color=TERMS[term][1], hatch=hatch, edgecolor="white", linewidth=0, alpha=0.85)
+        ax.bar(at, height, 0.6, bottom, color=TERMS[term][1], edgecolor="white", linewidth=1, alpha=0.85)
+        for x, y, high in zip(at, bottom, height, strict=True):
+            if high >= 0.06:  # of the axis: lower segments have no room for a letter
+                ax.text(x, y + high / 2, letter, ha="center", va="center", color="white", fontsize=11, fontweight="bold")
         bottom += height
     ax.scatter(at, means["target_error"], marker="D", s=70, color="#000000", edgecolor="white", zorder=3)
     ax.set_xticks(at, [fill(look_of(rule).words.replace(" (paper)", ""), 12) for rule in means.index])
@@ -164,6 +168,7 @@ def rule_curves(frame: pd.DataFrame, value: str, ax: Axes) -> Axes:
         face = "white" if later else color
         ax.plot(x, over["mean"], style, color=color, markersize=6, linewidth=2, label=words, markerfacecolor=face)
         ax.fill_between(x, over["min"], over["max"], color=color, alpha=0.15, linewidth=0)
+    ax.set_xticks(range(0, 10 * int(np.ceil(10 * frame["anomaly_ratio"].max())) + 1, 10))
     ax.set_xlabel("anomalies in the unlabelled target (%)")
     return ax
 
@@ -201,10 +206,20 @@ def slide(
     for value, ax in zip(shown, panels[0], strict=True):
         draw(value, ax)
         ax.set_title(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}")
+    share_limits(panels[0])
     if _live():
         plt.close(figure)
         _show_slider(draw, name, values, shown[0], size)
     return figure
+
+
+def share_limits(panels: Sequence[Axes]) -> None:
+    """Give maps that are to be compared the widest range of any of them; other drawings keep their own."""
+    maps = [ax for ax in panels if ax.get_aspect() == 1.0]
+    if maps:
+        reach = max(max(np.abs([*ax.get_xlim(), *ax.get_ylim()])) for ax in maps)
+        for ax in maps:
+            ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
 
 
 def _show_slider(draw: Callable, name: str, values: list, first: Any, size: tuple[float, float]) -> None:

@@ -11,7 +11,7 @@ from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
 from twofold.methods import training
 from twofold.parts import alignment, one_class, selection
-from twofold.plots.style import COLORS
+from twofold.plots.style import COLORS, INK
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,7 +22,7 @@ ROLES = {  # kind of box -> face, edge, line of the edge
     "data": ("#FFFFFF", "#555555", "-"),
     "frozen": ("#E8EEF4", COLORS["source"], "--"),
     "trainable": ("#FBE9D0", COLORS["target"], "-"),
-    "computed": ("#E3F3EC", COLORS["normal"], "-"),
+    "computed": ("#F2F2F2", INK, "-"),
 }
 
 

@@ -17,13 +17,14 @@ from twofold.errors import InputError
 from twofold.networks.backbones import load_encoder
 from twofold.networks.cache import EmbeddingCache
 from twofold.parts.selection import CLUSTERINGS, whiten
-from twofold.plots.style import MARKERS, SELECTION_LOOKS, Look, collapsed_words, look_of_row, spread_out
+from twofold.plots.style import CLUSTER, MARKERS, SELECTION_LOOKS, Look, collapsed_words, look_of_row, spread_out
 from twofold.runs.config import RunConfig
 from twofold.runs.run import prepare
 
 __all__ = ["CLUSTER_COLORS", "Heap", "cluster_map", "cluster_rows", "clusters", "selection_map", "target_heap"]
 
-CLUSTER_COLORS = ("#009E73", "#56B4E9", "#CC79A7", "#E69F00", "#8C6D31", "#0072B2", "#999999", "#D55E00", "#777777", "#000000")
+# the dominant one first; none is the colour of a role, which the pictures' frames have
+CLUSTER_COLORS = (CLUSTER, "#56B4E9", "#CC79A7", "#8C6D31", "#7A1FA2", "#999999", "#DDCC77", "#7F1D1D", "#B48CD2", "#000000")
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +176,7 @@ def selection_map(
         look = look_of_row(purity, key, looks)
         dots = 100 * pd.DataFrame({"x": purity["classes"], "y": recall["classes"]}, dtype=float)
         x, y = 100 * purity["mean"], 100 * recall["mean"]
-        ax.scatter(dots["x"], dots["y"], s=18, color=look.color, marker=look.marker, alpha=0.35, linewidth=0)
+        ax.scatter(dots["x"], dots["y"], s=18, color=look.color, marker=look.marker, alpha=0.65, linewidth=0)
         ax.scatter(x, y, s=130, color=look.color, marker=look.marker, edgecolor="white", zorder=4)
         score = collapsed_words(auroc) if pd.isna(auroc["mean"]) else f"AUROC {auroc['mean']:.1f}"
         tops.append((y, x, f"{look.words}: {score}", look.color))

@@ -29,7 +29,7 @@ from twofold.parts.augmentation import Views, baseline_views, enlarged_px, msc_v
 from twofold.parts.neighbors import knn_distance
 from twofold.parts.one_class import angular_msc_loss, center_distance, dsvdd_loss
 from twofold.parts.selection import Selection, select
-from twofold.plots.style import COLORS, Look
+from twofold.plots.style import CLUSTER, COLORS, EVERYTHING, Look
 
 __all__ = ["TwoFold"]
 
@@ -157,12 +157,12 @@ class TwoFold(TrainedMethod):
     selection_: Selection | None = None
     looks = {  # noqa: RUF012
         "source_only": Look("source only", COLORS["source"], "o"),
-        "align_all": Look("align everything", COLORS["anomalous"], "X"),
+        "align_all": Look("align everything", EVERYTHING, "X"),
         "dann_all": Look("align everything by an adversary (DANN)", "#882255", "$A$"),
         "mmd_all": Look("align everything by MMD", "#CC6677", "$M$"),
         "msc": Look("MSC (source, two views)", "#332288", "8"),
         "cluster_backbone": Look("align the backbone's dominant cluster", "#8C6D31", "v"),
-        "twofold": Look("align the dominant cluster (paper)", COLORS["normal"], "^"),
+        "twofold": Look("align the dominant cluster (paper)", CLUSTER, "^"),
         "density": Look("align the dense part (ours)", "#CC79A7", "D"),
         "oracle": Look("oracle", "#000000", "*"),
         "in_domain": Look("trained on the target's normals", "#56B4E9", "P"),

@@ -181,6 +181,8 @@ def selection_panels(
     axes : of purity, recall and accuracy, or some of them.
     by, looks, log : as in ``score_curves``.
     """
+    lows = [100 * (tables[of]["mean"] - tables[of]["std_classes"].fillna(0)).min() for of in axes]
+    lowest = max(0.0, 10 * np.floor(min(lows) / 10)) if np.isfinite(lows).any() else 0.0  # one range for all panels
     for measure, ax in axes.items():
         table, _ = _placed(tables[measure], x)
         share = table.groupby("at")["anomaly_ratio"].first()
@@ -194,5 +196,5 @@ def selection_panels(
             ax.fill_between(rows["at"], low, high, color=look.color, alpha=0.13, linewidth=0)
             ax.plot(rows["at"], mean, color=look.color, marker=look.marker, markersize=5, linewidth=1.8, clip_on=False)
         ax.set_title(MEASURES[measure], fontsize=10, fontweight="normal")
-        ax.set_ylim(0, 102)
+        ax.set_ylim(lowest, 102)
         ax.set_ylabel("%")

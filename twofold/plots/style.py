@@ -1,5 +1,8 @@
 """One palette, one look a method, labels that do not overlap; a ``Look`` needs no drawing library.
 
+A colour has one meaning: ``COLORS`` are of what points and pictures are, and a method wears one only where it looks at nothing
+else (``source_only``, ``target_only``).
+
 Every function of this room draws on the axes ``ax`` that it is given, which it returns. A ``table`` comes from
 ``results.statistics.class_means``: a row a group, with ``mean``, ``std_classes``, ``n_runs``, ``n_collapsed``, the
 ``classes`` behind it and the ``words``, ``color`` and ``marker`` of its method. Nothing here averages, and nothing here knows
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALIGNMENT_LOOKS",
+    "CLUSTER",
     "COLORS",
+    "EVERYTHING",
     "GREY",
     "HALO",
     "INK",
@@ -37,6 +42,10 @@ __all__ = [
 # Okabe and Ito's colours: told apart by colour-blind eyes, and, with the markers, in grey
 COLORS = {"source": "#0072B2", "target": "#E69F00", "normal": "#009E73", "anomalous": "#D55E00"}
 MARKERS = {"source": "o", "target": "s", "normal": "^", "anomalous": "X"}
+CLUSTER, EVERYTHING = (
+    "#0B3954",
+    "#7F1D1D",
+)  # aligning the dominant cluster, and all; no role's colour, dark to be told from them
 GREY = "#777777"  # of what has no look of its own
 INK = "#555555"  # of small print
 SPARE_MARKERS = ("d", "h", "P", "8", "p")
@@ -54,15 +63,15 @@ class Look:
 
 
 SELECTION_LOOKS = {
-    "kmeans": Look("K-means", COLORS["normal"], "^"),
+    "kmeans": Look("K-means", CLUSTER, "^"),
     "gmm": Look("Gaussian mixture", "#56B4E9", "P"),
     "meanshift": Look("mean shift", "#8C6D31", "v"),
     "knn": Look("nearest neighbours", "#CC79A7", "D"),
-    "all": Look("everything", COLORS["anomalous"], "X"),
+    "all": Look("everything", EVERYTHING, "X"),
     "oracle": Look("oracle", "#000000", "*"),
 }
 ALIGNMENT_LOOKS = {
-    "contrastive": Look("contrastive", COLORS["normal"], "^"),
+    "contrastive": Look("contrastive", CLUSTER, "^"),
     "mmd": Look("MMD", "#CC79A7", "D"),
     "grl": Look("GRL", "#8C6D31", "v"),
     "none": Look("source only", COLORS["source"], "o"),

@@ -32,11 +32,9 @@ class Recorder:
 
         words = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
         files = [f"{self.stem}-{len(self.sliders)}-{i:02d}.png" for i in range(len(values))]
-        drawn = [pyplot.subplots(figsize=(1.4 * size[0], 1.4 * size[1])) for _ in values]
-        for value, (_, ax) in zip(values, drawn, strict=True):
+        for value, file in zip(values, files, strict=True):
+            figure, ax = pyplot.subplots(figsize=(1.4 * size[0], 1.4 * size[1]))
             draw(value, ax)
-        the_curse.share_limits([ax for _, ax in drawn])
-        for file, (figure, _) in zip(files, drawn, strict=True):
             figure.savefig(self.folder / file, dpi=100)
             pyplot.close(figure)
         self.sliders.append((name, words, files))

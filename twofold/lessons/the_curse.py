@@ -19,7 +19,7 @@ from twofold.lessons.plane import RULES, Scene, bound_terms, sphere
 from twofold.plots.style import COLORS, MARKERS
 from twofold.results.statistics import look_of
 
-__all__ = ["TERMS", "alignment_scene", "bound_bars", "rule_curves", "setting_scene", "share_limits", "slide", "term_paths"]
+__all__ = ["TERMS", "alignment_scene", "bound_bars", "rule_curves", "setting_scene", "slide", "term_paths"]
 
 SETTINGS = {  # panel -> title, few target labels, whether the source's anomalies are labelled, whether the heap is there
     "binary": ("(a) adaptation of a binary classifier", 0, True, True),
@@ -89,7 +89,7 @@ def alignment_scene(scene: Scene, ax: Axes, title: str = "", shown: int = 150, r
     ax : drawn on; below stands what the sphere does to the held-out target.
     title : of the panel.
     shown : target points at most.
-    reach : half the panel's width; more where a point lies farther out.
+    reach : half the panel's width; what lies farther out is drawn at its edge.
     """
     center, radius = sphere(scene)
     ax.add_patch(Circle(center, radius, facecolor="#56B4E9", alpha=0.18))
@@ -98,14 +98,21 @@ def alignment_scene(scene: Scene, ax: Axes, title: str = "", shown: int = 150, r
     rows = np.linspace(0, len(scene.target) - 1, min(shown, len(scene.target))).astype(int)
     for label, role in enumerate(("normal", "anomalous")):
         own = rows[scene.target_labels[rows] == label]
-        _dots(ax, scene.target[own], role, f"target, {role}", rim=scene.selected[own], s=30, linewidth=0.7)
+        _dots(
+            ax,
+            np.clip(scene.target[own], -0.97 * reach, 0.97 * reach),
+            role,
+            f"target, {role}",
+            rim=scene.selected[own],
+            s=30,
+            linewidth=0.7,
+        )
     terms = bound_terms(scene)
     inside, outside = 100 * terms["anomalies_inside"], 100 * terms["normals_outside"]
     below = {"xy": (0.5, 0.0), "xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "va": "top"}
     ax.annotate(f"AUROC {terms['auroc']:.0f} %", xytext=(0, 0), fontweight="bold", **below)
     words = f"{inside:.0f} % of anomalies inside the circle\n{outside:.0f} % of normals outside"
     ax.annotate(words, xytext=(0, -18), fontsize=10, linespacing=1.4, **below)
-    reach = max(reach, 1.05 * float(np.abs(scene.target[rows]).max()))  # no drawn point is cut off
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
     ax.set_title(title)
     _bare(ax)
@@ -206,20 +213,10 @@ def slide(
     for value, ax in zip(shown, panels[0], strict=True):
         draw(value, ax)
         ax.set_title(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}")
-    share_limits(panels[0])
     if _live():
         plt.close(figure)
         _show_slider(draw, name, values, shown[0], size)
     return figure
-
-
-def share_limits(panels: Sequence[Axes]) -> None:
-    """Give maps that are to be compared the widest range of any of them; other drawings keep their own."""
-    maps = [ax for ax in panels if ax.get_aspect() == 1.0]
-    if maps:
-        reach = max(max(np.abs([*ax.get_xlim(), *ax.get_ylim()])) for ax in maps)
-        for ax in maps:
-            ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
 
 
 def _show_slider(draw: Callable, name: str, values: list, first: Any, size: tuple[float, float]) -> None:

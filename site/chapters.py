@@ -28,6 +28,12 @@ def words(cell: Any) -> str:
     return "".join(output.text for output in cell.get("outputs", []) if output.output_type == "stream").strip()
 
 
+def hashed(book: Any) -> list[Any]:
+    """The cells whose code ``code_hash`` looks at: all but exercises and what papermill injects."""
+    free = ("exercise", "injected-parameters")
+    return [cell for cell in book.cells if cell.cell_type == "code" and not any(tagged(cell, tag) for tag in free)]
+
+
 def told(stale: Path) -> dict[str, str]:
     """Name -> reason of what the list of results to be made anew names."""
     lines = stale.read_text("utf-8").splitlines() if stale.is_file() else []
@@ -44,7 +50,8 @@ def together(written: Path, done: Path) -> tuple[Any, bool]:
 
     Returns
     -------
-    The full run's cells with the notebook's present prose and tags where both have the same code; else the copy as it is.
+    The full run's results with the notebook's present prose, exercises and tags where both have the same code; else the copy as
+    it is.
     """
     book = nbformat.read(written, 4)
     if not done.is_file():
@@ -52,11 +59,9 @@ def together(written: Path, done: Path) -> tuple[Any, bool]:
     full = nbformat.read(done, 4)
     if code_hash(book) != code_hash(full):
         return full, False
-    outputs = iter([cell for cell in full.cells if cell.cell_type == "code" and not tagged(cell, "injected-parameters")])
     injected = {i: cell for i, cell in enumerate(full.cells) if tagged(cell, "injected-parameters")}
-    for cell in book.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = (run := next(outputs)).outputs, run.execution_count
+    for cell, run in zip(hashed(book), hashed(full), strict=True):
+        cell.outputs, cell.execution_count = run.outputs, run.execution_count
     for place, cell in injected.items():
         book.cells.insert(place, cell)
     return book, True

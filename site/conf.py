@@ -17,6 +17,7 @@ autodoc_preserve_defaults = True
 add_module_names = False
 napoleon_custom_sections = ["Source", "Returns", "Raises"]  # prose in this house, not lists of types
 napoleon_preprocess_types = False
+napoleon_use_ivar = True
 suppress_warnings = ["ref.python"]  # a name in a type slot that several classes have
 
 html_theme = "furo"
@@ -37,5 +38,11 @@ def examples_have_a_heading(app, what, name, of, options, lines):
         lines[first:first] = ["Examples", "--------"]
 
 
+def skip_what_scikit_learn_adds(app, what, name, of, skip, options):
+    """Methods such as ``set_fit_request``, which its base class puts on every estimator."""
+    return True if name.startswith("set_") and name.endswith("_request") else None
+
+
 def setup(app):
+    app.connect("autodoc-skip-member", skip_what_scikit_learn_adds)
     app.connect("autodoc-process-docstring", examples_have_a_heading, priority=400)  # Napoleon's is 500

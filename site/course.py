@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from importlib.util import find_spec
@@ -17,8 +18,8 @@ from chapters import chapter, summary, told
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS, RESULTS, BUILD = ROOT / "notebooks", ROOT / "figures" / "embedded", ROOT / "build"
 SECTIONS = {  # heading of the contents -> pages, as far as they are there
-    "Teaching": ["paths/90_minutes", "paths/half_a_day", "paths/all", "instructor"],
-    "Look up": ["glossary", "notation", "methods", "results", "data", "presets", "deviations", "api/index"],
+    "Teaching": ["paths/90_minutes", "paths/half_a_day", "paths/all", "chapters/instructor"],
+    "Look up": ["chapters/glossary", "chapters/notation", "methods", "results", "data", "presets", "deviations", "api/index"],
 }
 
 
@@ -57,6 +58,8 @@ def lay_out(pages: Path) -> None:
     shutil.copytree(ROOT / "site", pages, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     shutil.copy(ROOT / "site" / "conf.py", pages)
     (pages / "chapters").mkdir()
+    for page in NOTEBOOKS.glob("*.md"):
+        shutil.copy(page, pages / "chapters")
     (pages / "figures" / "embedded").mkdir(parents=True)
     for picture in RESULTS.glob("*.png"):
         shutil.copy(picture, pages / "figures" / "embedded")
@@ -66,8 +69,8 @@ def lay_out(pages: Path) -> None:
     entries = lay_chapters(pages)
     reference.write(pages / "api")
     for page in pages.rglob("*.md"):  # what leads out of the folder in the repository leads to a chapter or picture here
+        text = re.sub(r"\[([^\]]+)\]\((?:\.\./)+twofold/[^)]*\)", r"\1", page.read_text("utf-8"))  # no page shows a file
         up = "../" * (len(page.relative_to(pages).parts) - 1)
-        text = page.read_text("utf-8")
         page.write_text(
             text.replace(f"{up}../notebooks/", f"{up}chapters/").replace(f"{up}../figures/", f"{up}figures/"), "utf-8"
         )

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from twofold.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
-ORDER = ("00", "01", "02", "05", "11", "13")  # chapters of the 90 minutes
+ORDER = ("00", "01", "02", "05", "15", "11", "13")  # chapters of the 90 minutes
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
 HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>twofold</title>
@@ -39,12 +39,21 @@ def reveal() -> Path:
     return Path(find_spec("sphinx_revealjs").origin).parent / "_static" / "revealjs"
 
 
+def unlinked(text: str) -> str:
+    """A text whose links into the course are words: slides are shown, not browsed.
+
+    >>> unlinked("see [01](01_the_curse.ipynb) and [the paper](https://arxiv.org)")
+    'see 01 and [the paper](https://arxiv.org)'
+    """
+    return re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]*\)", r"\1", text)
+
+
 def section(title: str, body: str, notes: str = "") -> str:
-    aside = f'<aside class="notes">{MARKDOWN.render(notes)}</aside>' if notes else ""
+    aside = f'<aside class="notes">{MARKDOWN.render(unlinked(notes))}</aside>' if notes else ""
     return f"<section><h2>{html.escape(title)}</h2>\n{body}\n{aside}</section>\n"
 
 
-def body_of(cell: Any, place: Path, stem: str) -> str:
+def body_of(cell: Any, place: Path, stem: str, current: bool) -> str:
     """What a slide shows of a cell: the figure that it kept, else what it drew, else its words.
 
     Parameters
@@ -52,9 +61,10 @@ def body_of(cell: Any, place: Path, stem: str) -> str:
     cell : with outputs.
     place : folder of the slides.
     stem : name of a picture that has no file of its own.
+    current : whether the kept figures are of this code.
     """
     kept = re.search(r'save_figure\(\w+, "(\w+)"', cell.source)
-    file = ROOT / "figures" / "embedded" / f"{kept[1]}.png" if kept else None
+    file = ROOT / "figures" / "embedded" / f"{kept[1]}.png" if kept and current else None
     if file and file.is_file():
         shutil.copy(file, place / file.name)
         return f'<img src="{file.name}" alt="{kept[1]}">'
@@ -69,26 +79,25 @@ def slides_of(written: Path, done: Path, place: Path) -> list[str]:
 
     Parameters
     ----------
-    written, done : as in ``chapters.together``; tags are those of ``written``.
+    written, done : as in ``chapters.together``; where the full run is of other code, the notebook's own small run is shown.
     place : folder of the slides.
     """
-    book, source = together(written, done)[0], nbformat.read(written, 4)
-    shown = {cell.id for cell in source.cells if tagged(cell, "slide")}
-    by_place = [c for c in book.cells if not tagged(c, "injected-parameters")]
-    chosen = [i for i, cell in enumerate(source.cells) if cell.id in shown]
-    if not chosen or len(by_place) != len(source.cells):
+    book, current = together(written, done)
+    book = book if current else nbformat.read(written, 4)  # the tags are of these cells
+    cells = [cell for cell in book.cells if not tagged(cell, "injected-parameters")]
+    if not any(tagged(cell, "slide") for cell in cells):
         return []
-    first = by_place[0].source
+    first = cells[0].source
     question = re.search(r"\*\*Question\.\*\*(.+?)(?=\n\n|\Z)", first, re.DOTALL)
-    made = [section(first.splitlines()[0].lstrip("# "), MARKDOWN.render(question[1].strip() if question else ""))]
+    made = [section(first.splitlines()[0].lstrip("# "), MARKDOWN.render(unlinked(question[1].strip()) if question else ""))]
     title, notes = "", []
-    for i, cell in enumerate(by_place):
+    for i, cell in enumerate(cells):
         if cell.cell_type == "markdown" and i:
             heading = re.search(r"^#+ (.+)$", cell.source, re.MULTILINE)
             title = heading[1] if heading else title
             notes.append(cell.source)
-        elif i in chosen:
-            made.append(section(title, body_of(cell, place, f"{written.stem}-{i:02d}"), "\n\n".join(notes)))
+        elif tagged(cell, "slide"):
+            made.append(section(title, body_of(cell, place, f"{written.stem}-{i:02d}", current), "\n\n".join(notes)))
             notes = []
     return made
 

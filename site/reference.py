@@ -17,8 +17,8 @@ def rooms() -> dict[str, str]:
 def modules(room: str) -> list[str]:
     """The dotted names of a room's files, the room itself first."""
     place = Path(twofold.__file__).parent / room
-    inside = sorted(file.stem for file in place.glob("[a-z]*.py"))
-    return [f"twofold.{room}", *(f"twofold.{room}.{name}" for name in inside)]
+    inside = sorted(file.relative_to(place).with_suffix("").parts for file in place.rglob("[a-z]*.py"))
+    return [f"twofold.{room}", *(f"twofold.{room}.{'.'.join(parts)}" for parts in inside)]
 
 
 def page(room: str, what: str) -> str:

@@ -74,6 +74,17 @@ def test_a_chapter_is_today_s_prose_around_the_full_run_s_results(pair):
     assert (shown.cells[0].source, chapters.words(shown.cells[1])) == ("# new", "full")
 
 
+def test_an_exercise_may_change_and_keeps_its_own_output(pair):
+    written, done = pair
+    for place, words in zip(pair, ("mine", "theirs"), strict=True):
+        changed = nbformat.read(place, 4)
+        changed.cells += book("", words, words, "exercise").cells[1:]
+        nbformat.write(changed, place)
+    shown, current = chapters.together(written, done)
+    assert current
+    assert [chapters.words(cell) for cell in shown.cells[1:]] == ["full", "mine"]
+
+
 def test_results_of_other_code_are_shown_with_their_own_prose_and_a_notice(pair):
     written, done = pair
     nbformat.write(book("# new", "print(2)", "small"), written)
@@ -177,6 +188,15 @@ def test_the_site_has_every_chapter_its_equations_and_a_search_and_is_small(whol
 
 def test_the_first_chapter_of_points_has_its_sliders(whole):
     assert (whole / "chapters" / "01_the_curse.html").read_text("utf-8").count('class="frames"') == 2
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb")), ids=lambda path: path.stem)
+def test_the_chapters_of_the_90_minutes_have_slides_and_no_other_has(path):
+    deck = pytest.importorskip("deck", reason="the extra twofold[site] is not installed")
+    cells = nbformat.read(path, 4).cells
+    shown = [cell for cell in cells if chapters.tagged(cell, "slide")]
+    assert bool(shown) == (path.stem[:2] in deck.ORDER)
+    assert all(chapters.pictures(cell) or chapters.words(cell) for cell in shown)
 
 
 def test_slides_are_the_tagged_cells_with_the_prose_as_notes(tmp_path, pair):

@@ -39,7 +39,7 @@ ANSWERS = {
         ("at t = 0 it is the first rate, at t = T it is zero, half way one half", "first * (1 + cos(π t / T)) / 2"),
         cases=lambda rng: {
             "the first step": (0, 40, 0.01),
-            "some step": (int(rng.integers(1, 30)), 30, 0.5),
+            "some step": (int(rng.integers(2, 12)), 30, 0.5),
         },
     ),
     "14.3": Word(

@@ -132,7 +132,7 @@ def crowds(features: np.ndarray, seed: int = 0) -> int:
         return 1
     z = PCA(min(CROWD_DIMS, len(z) - 1, z.shape[1]), random_state=seed).fit_transform(z)
     found = {1: APART}
-    for k in range(2, min(5, len(z) // LEAST_CROWD) + 1):
+    for k in range(2, min(5, len(z) // LEAST_CROWD, len(np.unique(z.round(9), axis=0))) + 1):
         labels = KMeans(k, n_init=3, random_state=seed).fit_predict(z)
         if np.bincount(labels, minlength=k).min() >= LEAST_CROWD:
             found[k] = float(silhouette_score(z, labels))

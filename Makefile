@@ -38,7 +38,7 @@ lab: .venv/.installed  ## open JupyterLab in notebooks/
 student: .venv/.installed  ## the notebooks without solutions and outputs, in student/
 	$(BIN)/python -m twofold.lessons.editions student
 
-readme: .venv/.installed  ## bring what the README quotes from figures/embedded up to date
+readme: .venv/.installed  ## bring what README and pages quote from figures/embedded up to date
 	$(BIN)/python -m twofold.lessons.committed
 
 site: .venv/.installed  ## the course as pages to open from disk: build/site/index.html

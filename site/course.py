@@ -17,9 +17,18 @@ from chapters import chapter, summary, told
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS, RESULTS, BUILD = ROOT / "notebooks", ROOT / "figures" / "embedded", ROOT / "build"
+# a link from a page of the repository to a file that no page of the site shows; links to chapters and pictures are turned
+FILES = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(?:twofold|figures)/(?![^)]*\.png)[^)]*\)")
 SECTIONS = {  # heading of the contents -> pages, as far as they are there
-    "Teaching": ["paths/90_minutes", "paths/half_a_day", "paths/all", "chapters/instructor"],
-    "Look up": ["chapters/glossary", "chapters/notation", "methods", "results", "data", "presets", "deviations", "api/index"],
+    "Teaching": [
+        "paths/90_minutes",
+        "paths/half_a_day",
+        "paths/all",
+        "chapters/instructor",
+        "chapters/glossary",
+        "chapters/notation",
+    ],
+    "Look up": ["use", "results", "methods", "data", "presets", "deviations", "limits", "house", "api/index"],
 }
 
 
@@ -68,12 +77,10 @@ def lay_out(pages: Path) -> None:
     shutil.copy(mathjax() / "tex-chtml-full.js", scripts)
     entries = lay_chapters(pages)
     reference.write(pages / "api")
-    for page in pages.rglob("*.md"):  # what leads out of the folder in the repository leads to a chapter or picture here
-        text = re.sub(r"\[([^\]]+)\]\((?:\.\./)+twofold/[^)]*\)", r"\1", page.read_text("utf-8"))  # no page shows a file
+    for page in pages.rglob("*.md"):
         up = "../" * (len(page.relative_to(pages).parts) - 1)
-        page.write_text(
-            text.replace(f"{up}../notebooks/", f"{up}chapters/").replace(f"{up}../figures/", f"{up}figures/"), "utf-8"
-        )
+        text = FILES.sub(r"\1", page.read_text("utf-8")).replace(f"{up}../notebooks/", f"{up}chapters/")
+        page.write_text(text.replace(f"{up}../figures/", f"{up}figures/"), "utf-8")
     trees = [toctree(["map", *entries], "Chapters")]
     for caption, names in SECTIONS.items():
         trees.append(toctree([name for name in names if (pages / f"{name}.md").is_file()], caption))

@@ -25,7 +25,7 @@ from twofold.methods import METHODS
 from twofold.runs.config import TaskConfig, configure, run_fields
 from twofold.runs.store import RunStore
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = {"dataset": "digits", "source": "type", "target": "optdigits", "normal": "3"}
 RUN = [word for name, value in TASK.items() for word in (f"--{name}", value)]
 TINY = ["--steps", "2", "--batch-size", "8"]
@@ -220,7 +220,8 @@ def test_a_class_with_a_comma_can_be_run_and_swept(pictures, capsys):
 
 
 def readme_commands():
-    text = README.read_text("utf-8")
+    pages = [REPOSITORY / "README.md", *sorted((REPOSITORY / "site").glob("*.md"))]
+    text = "\n".join(page.read_text("utf-8") for page in pages)
     lines = [line for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
     lines += re.findall(r"`(twofold [^`]*)`", text)
     return [re.split(" *[#>]", line)[0] for line in lines if re.match("twofold [a-z]", line)]

@@ -41,15 +41,15 @@ def test_the_map_names_every_room_and_no_other():
     assert {line.split()[0] for line in table.strip().splitlines()} == rooms
 
 
-def test_the_readme_has_the_rooms_of_the_map_in_its_order():
+def test_the_page_of_the_house_has_the_rooms_of_the_map_in_its_order():
     _, table, _ = re.split(r"^=+ +=+$", twofold.__doc__, flags=re.MULTILINE)
-    house = (REPOSITORY / "README.md").read_text("utf-8").split("## The house")[1].split("\n## ")[0]
+    house = (REPOSITORY / "site" / "house.md").read_text("utf-8").split("\n## ")[0]
     rows = re.findall(r"^\| (`.+?) \|", house, flags=re.MULTILINE)
     assert re.findall(r"`(\w+)/?`", " ".join(rows)) == [line.split()[0] for line in table.strip().splitlines()]
 
 
-def test_the_readme_lists_every_deviation_from_the_paper_that_a_docstring_owns_up_to():
-    text = (REPOSITORY / "README.md").read_text("utf-8").split("\n## Deviations")[1].split("\n## ")[0]
+def test_the_page_of_deviations_lists_every_one_from_the_paper_that_a_docstring_owns_up_to():
+    text = (REPOSITORY / "site" / "deviations.md").read_text("utf-8")
     found = []
     for path in (REPOSITORY / "twofold").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

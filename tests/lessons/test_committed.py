@@ -87,8 +87,9 @@ def test_every_committed_table_is_what_its_notebook_makes_of_the_rows(path):
             assert again.get(str(name), lines) == (FOLDER / name).read_text("utf-8")
 
 
-def test_the_readme_says_what_the_committed_tables_say():
-    text = (REPOSITORY / "README.md").read_text("utf-8")
+@pytest.mark.parametrize("page", ["README.md", *(f"site/{path.name}" for path in sorted((REPOSITORY / "site").glob("*.md")))])
+def test_the_readme_and_the_pages_say_what_the_committed_tables_say(page):
+    text = (REPOSITORY / page).read_text("utf-8")
     assert quoted(text, FOLDER) == text, "run make readme"
 
 
@@ -160,13 +161,16 @@ def project(tmp_path, monkeypatch):
     (folder / "best.csv").write_text("pair,gain\ndigits,+4.2\nemoji,-0.10\n")
     (folder / "best.md").write_text("| pair | gain |\n|---|---|\n| digits | +4.2 |\n| emoji | -0.10 |\n\nthe stamp\n")
     (tmp_path / "README.md").write_text(TEXT)
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "a.md").write_text("<!-- cell best | digits | gain -->old<!-- end -->")
     monkeypatch.setattr(module, "project_folder", lambda: tmp_path)
     return tmp_path
 
 
 def test_the_readme_quotes_tables_and_cells(project):
-    assert write_readme() == "README.md quotes 3 tables and cells, 3 changed"
-    assert write_readme() == "README.md quotes 3 tables and cells, 0 changed"
+    assert write_readme() == "README.md and site/ quote 4 tables and cells, 4 changed"
+    assert write_readme() == "README.md and site/ quote 4 tables and cells, 0 changed"
+    assert (project / "site" / "a.md").read_text() == "<!-- cell best | digits | gain -->+4.2<!-- end -->"
     text = (project / "README.md").read_text()
     assert text.startswith(
         "# A\n<!-- table best -->\n| pair | gain |\n|---|---|\n| digits | +4.2 |\n| emoji | -0.10 |\n<!-- end"

@@ -1,4 +1,4 @@
-"""What is committed, made again: a notebook's tables from the rows alone, and what the README quotes from those tables."""
+"""What is committed, made again: a notebook's tables from the rows alone, and what README and pages quote from those tables."""
 
 from __future__ import annotations
 
@@ -114,19 +114,22 @@ def _cell(what: str, folder: Path) -> str:
 
 
 def write_readme() -> str:
-    """Bring what the README quotes up to date; returns the line that says what was done.
+    """Bring what the README and the pages of the site quote up to date; returns the line that says what was done.
 
     Raises
     ------
-    InputError : it quotes what is not there.
+    InputError : one quotes what is not there.
     """
-    place = project_folder() / "README.md"
-    text = place.read_text("utf-8")
-    again = quoted(text, project_folder() / "figures" / "embedded")
-    if again != text:
-        write_text(place, again)
-    before, after = ([match[4] for match in QUOTES.finditer(version)] for version in (text, again))
-    return f"README.md quotes {len(after)} tables and cells, {sum(a != b for a, b in zip(before, after, strict=True))} changed"
+    before, after = [], []
+    for place in [project_folder() / "README.md", *sorted((project_folder() / "site").glob("*.md"))]:
+        text = place.read_text("utf-8")
+        again = quoted(text, project_folder() / "figures" / "embedded")
+        if again != text:
+            write_text(place, again)
+        for found, version in ((before, text), (after, again)):
+            found += [match[4] for match in QUOTES.finditer(version)]
+    changed = sum(a != b for a, b in zip(before, after, strict=True))
+    return f"README.md and site/ quote {len(after)} tables and cells, {changed} changed"
 
 
 if __name__ == "__main__":

@@ -61,3 +61,7 @@ def test_what_is_measured_grows_with_network_size_and_batch():
     head = estimates._step_seconds("tf_efficientnet_lite0", 96, 7, "cpu", 16)
     assert estimates._step_seconds("tf_efficientnet_lite0", 96, 0, "cpu", 16) > 2 * head
     assert estimates._step_seconds("tf_efficientnet_lite0", 96, 7, "cpu", 128) > 2 * head
+
+
+def test_a_method_that_freezes_no_stage_of_its_own_can_be_estimated(tmp_path):
+    assert estimate_seconds([configure(**TASK, method="gnl", steps=2)], tmp_path)[1] > RUN_SECONDS

@@ -103,7 +103,8 @@ def _training(run: Prepared) -> float:
         return 0.0
     nets, recipe = run.config.networks, run.config.recipe
     batch = 2 * recipe.batch_size
-    passes = _step_seconds(nets.backbone, nets.backbone_size_px, nets.frozen_stages, run.device.type, batch)
+    frozen_stages = nets.frozen_stages or 0  # a method that does not read it passes pictures through the whole
+    passes = _step_seconds(nets.backbone, nets.backbone_size_px, frozen_stages, run.device.type, batch)
     return LOOP * recipe.steps * passes
 
 

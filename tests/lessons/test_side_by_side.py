@@ -10,10 +10,9 @@ from given import runs, together
 from twofold.data import where
 from twofold.errors import InputError
 from twofold.lessons import side_by_side as room
-from twofold.lessons.side_by_side import COMPARED, TABLE, main, planned, shots_of, side_by_side, with_checks
+from twofold.lessons.side_by_side import COMPARED, ROWS, TABLE, main, planned, shots_of, side_by_side, with_checks
 from twofold.methods import METHODS
 from twofold.results.statistics import PAIR, as_frame
-from twofold.runs.rows import TABLE as ROWS
 from twofold.runs.rows import read_rows
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -23,7 +23,6 @@ from twofold.results.statistics import PAIR, as_frame, class_means
 from twofold.results.tables import claim_lines, pair_name
 from twofold.runs.config import RunConfig
 from twofold.runs.estimates import estimate_seconds
-from twofold.runs.rows import TABLE as ROWS
 from twofold.runs.rows import Known, keep_rows
 from twofold.runs.search import Pair, some_classes
 from twofold.runs.sweeps import read_fields, sweep
@@ -31,6 +30,7 @@ from twofold.runs.sweeps import read_fields, sweep
 __all__ = ["CLAIMED", "COMPARED", "SHOTS", "plan_rivals", "planned", "shots_of", "side_by_side", "with_checks"]
 
 TABLE, CLAIMS = "figures/embedded/side_by_side", "figures/embedded/text_claims"
+ROWS = f"{TABLE}.jsonl.gz"  # apart from the notebooks' rows, which are made anew with their figures
 SHOTS = 10  # of few-shot methods, fewer where a class has fewer than twice as many pictures
 COMPARED: dict[Pair, int] = {  # seeds of each pair
     ("digits", "type", "optdigits"): 3,

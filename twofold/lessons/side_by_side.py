@@ -173,17 +173,19 @@ def with_checks(table: pd.DataFrame, checks: pd.DataFrame, found: pd.DataFrame) 
 
 
 def _estimates(configs: Sequence[RunConfig], given: argparse.Namespace, known: Known | None) -> None:
-    """A line a method, the longest first, and one for all."""
+    """A line a method, as if it were run alone, the longest first; and one for all, which share what frozen networks make."""
+
+    def left(some: Sequence[RunConfig]) -> tuple[int, float]:
+        return estimate_seconds(some, given.out, given.jobs, given.root, known=known)
+
     groups: dict[str, list[RunConfig]] = {}
     for config in configs:
         groups.setdefault(config.name, []).append(config)
-    told = [
-        (name, len(some), *estimate_seconds(some, given.out, given.jobs, given.root, known=known))
-        for name, some in groups.items()
-    ]
+    told = [(name, len(some), *left(some)) for name, some in groups.items()]
     for name, n, todo, seconds in sorted(told, key=lambda line: -line[3]):
         print(f"{name}: {n} runs, {todo} to do, about {seconds / 60:.1f} min")
-    print(f"{len(configs)} runs, {sum(line[2] for line in told)} to do, about {sum(line[3] for line in told) / 60:.0f} min")
+    todo, seconds = left(configs)
+    print(f"{len(configs)} runs, {todo} to do, about {seconds / 60:.0f} min")
 
 
 def _tables(frame: pd.DataFrame) -> None:

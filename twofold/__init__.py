@@ -42,7 +42,6 @@ _HOMES = {
     "check_claims": "results.published",
     "PAIRS": "runs.presets",
     "Study": "lessons.study",
-    "check_answer": "lessons.exercises",
     "exercise": "lessons.exercises",
 }
 

@@ -10,7 +10,7 @@ from twofold.errors import InputError
 from twofold.lessons.answers import answers
 from twofold.lessons.judging import Kind, Odd, Open
 
-__all__ = ["Exercise", "Verdict", "check_answer", "exercise"]
+__all__ = ["Exercise", "Verdict", "exercise"]
 
 _WRONG: dict[str, list[str]] = {}  # exercise -> wrong answers so far, each once: the next hint follows from their number
 
@@ -106,23 +106,3 @@ def exercise(name: str, given: Mapping[str, Any] | None = None) -> Exercise:
     if name not in known:
         raise InputError(f"wanted an exercise, got {name!r}; choose one of: {', '.join(known)}")
     return Exercise(name, known[name], sys._getframe(1).f_globals if given is None else given)
-
-
-def check_answer(answer: Any, right: Any, hint: str, tolerance: float = 0.05) -> str:
-    """Whether an exercise's answer is right, in words.
-
-    Parameters
-    ----------
-    answer : the reader's; None is not answered yet.
-    right : a computed value of the same kind, a number within ``tolerance`` of it (relative) counts.
-    hint : what to think of when it is wrong.
-
-    >>> check_answer(None, 3, ""), check_answer(2, 3, "count again"), check_answer(3, 3, "")
-    ('Not answered yet.', 'Not yet: count again', 'Right.')
-    """
-    if answer is None:
-        return "Not answered yet."
-    if isinstance(right, bool | str) or isinstance(answer, bool | str):
-        return "Right." if answer == right and type(answer) is type(right) else f"Not yet: {hint}"
-    close = abs(float(answer) - float(right)) <= tolerance * max(abs(float(right)), 1e-9)
-    return "Right." if close else f"Not yet: {hint}"

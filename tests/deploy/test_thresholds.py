@@ -85,10 +85,10 @@ def test_a_reviewed_picture_counts_whatever_it_scores(rule):
 def test_every_rule_says_its_number_and_its_assumption(rule):
     line = draw_line(np.arange(50.0), None, np.arange(50.0), 0.05, rule)
     assert line.rule == rule
-    assert "0.05" in line.promise
+    assert "5 %" in line.promise
     assert " if " in line.promise
     assert line.promise.endswith(".")
-    assert line.promise.count(".") == 2  # one sentence, one number
+    assert line.promise.count(".") == 1  # one sentence
 
 
 def test_the_line_follows_from_what_a_file_keeps_of_it():

@@ -178,7 +178,7 @@ def line_of(rule: str, calibration: np.ndarray, fpr: float) -> Line:
         threshold = float(ordered[n - spared]) if spared else np.inf
     else:
         threshold = float(np.quantile(ordered, 1 - fpr))
-    return Line(rule, fpr, threshold, ordered, RULES[rule].promise.format(fpr=f"{fpr:.3g}", n=n))
+    return Line(rule, fpr, threshold, ordered, RULES[rule].promise.format(fpr=f"{100 * fpr:.3g} %", n=n))
 
 
 def draw_line(

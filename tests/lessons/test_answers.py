@@ -20,6 +20,7 @@ from twofold.lessons.answers import BOOKS, answers
 from twofold.lessons.exercises import exercise
 from twofold.lessons.judging import Code, Open
 from twofold.parts.one_class import dsvdd_loss
+from twofold.results.statistics import class_means
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 ALL = {name: kind for book in BOOKS for name, kind in answers(book).items()}
@@ -175,7 +176,7 @@ PACS_RUNS = pd.DataFrame(
         "auroc": [82.0, 70.0],
     }
 ).assign(collapsed=False, oracle=False, told="", changed="", color="k", marker="o", words="")
-GIVEN["09"] |= {"parts": {"first": PACS_RUNS}, "methods": ["target_only", "source_only"]}
+GIVEN["09"] |= {"class_means": class_means, "parts": {"first": PACS_RUNS}, "methods": ["target_only", "source_only"]}
 
 
 def checked(name, answer):

@@ -23,6 +23,7 @@ from twofold.results.statistics import PAIR, as_frame, class_means
 from twofold.results.tables import claim_lines, pair_name
 from twofold.runs.config import RunConfig
 from twofold.runs.estimates import estimate_seconds
+from twofold.runs.presets import PAIRS
 from twofold.runs.rows import Known, keep_rows
 from twofold.runs.search import Pair, some_classes
 from twofold.runs.sweeps import read_fields, sweep
@@ -160,10 +161,10 @@ def with_checks(table: pd.DataFrame, checks: pd.DataFrame, found: pd.DataFrame) 
     moved = {row.method: f"{row.n_candidates} tried, {'moved' if row.chosen else 'kept'}" for row in found.itertuples()}
     rows = []
     for row in table.to_dict("records"):
-        base = row["method"].partition("[")[0].partition(" ")[0]
+        pair, base = tuple(row[field] for field in PAIR), row["method"].partition("[")[0].partition(" ")[0]
         spreads = {of: "" if pd.isna(row[f"std_{of}"]) else f"{row[f'std_{of}']:.1f}" for of in ("classes", "seeds")}
         rows.append({
-            "pair": pair_name(tuple(row[field] for field in PAIR)), "method": row["method"], "told": row["told"],
+            "pair": pair_name(pair) + (" (dev)" if pair in PAIRS["dev"] else ""), "method": row["method"], "told": row["told"],
             "AUROC": rest_words(row) if row["n_collapsed"] else f"{row['mean']:.1f}",
             "std over classes": spreads["classes"], "std over seeds": spreads["seeds"],
             "n": f"{len(row['classes'].split())} x {row['n_seeds']}", "seconds": f"{row['seconds']:.1f}",

@@ -1,6 +1,7 @@
 """The practitioner's path: folders in, scores out, the same after saving, and clear words at the door."""
 
 import os
+import shutil
 import stat
 
 import numpy as np
@@ -374,3 +375,14 @@ def test_thumbnails_are_the_most_anomalous_the_doubtful_and_the_usual(detector):
     np.testing.assert_array_equal(top, np.sort(scores)[-len(top) :])
     rest = np.sort(np.abs(scores[scores < top[0]] - detector.threshold_))  # what is shown once is not shown again
     np.testing.assert_allclose(np.sort(np.abs(np.array(near) - detector.threshold_)), rest[: len(near)])
+
+
+def test_a_file_that_cannot_be_read_is_left_out_of_a_fit_and_its_name_is_kept(folders, tmp_path):
+    shutil.copytree(folders[0] / "target", tmp_path / "target")
+    (tmp_path / "target" / "cut.png").write_bytes(b"cut short")
+    fitted = small("target_gaussian", background="none").fit(folders[0] / "source", tmp_path / "target")
+    assert list(fitted.skipped_["target"]) == ["cut.png"]
+    assert fitted.skipped_["source"] == {}
+    assert str(tmp_path) not in fitted.skipped_["target"]["cut.png"]
+    whole = small("target_gaussian", background="none").fit(folders[0] / "source", folders[0] / "target")
+    np.testing.assert_array_equal(fitted.held_out_, whole.held_out_)

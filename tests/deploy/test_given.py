@@ -109,3 +109,21 @@ def test_a_detector_takes_them_all(folders):
     np.testing.assert_allclose(by_array.anomaly_score(arrays[2]), by_folder.anomaly_score(lists[1]), rtol=1e-6)
     items = Labelled(list(torch.from_numpy(arrays[2]).permute(0, 3, 1, 2)))
     np.testing.assert_array_equal(by_array.predict(items), by_array.predict(arrays[2]))
+
+
+@pytest.mark.parametrize("kind", ["folder", "list"])
+def test_a_file_that_cannot_be_read_is_refused_or_left_out_by_name(kind, tmp_path):
+    rng = np.random.default_rng(1)
+    for row in range(20):
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).save(tmp_path / f"{row:02d}.png")
+    (tmp_path / "07.png").write_bytes(b"cut short")
+    pictures = tmp_path if kind == "folder" else sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match=r"07\.png"):
+        given(pictures)
+    left = given(pictures, strict=False)
+    assert list(left.skipped) == ["07.png"]
+    assert len(left) == 19
+    for row in range(3):
+        (tmp_path / f"{row:02d}.png").write_bytes(b"cut short")
+    with pytest.raises(InputError, match=r"00\.png.*01\.png.*02\.png.*07\.png"):
+        given(pictures, strict=False)

@@ -197,7 +197,10 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
         with Image.open(path) as picture:
             yield picture
     except Exception as error:  # decoders raise what they like: OSError, RuntimeError, MemoryError, SyntaxError, struct.error
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        said, place = str(error), os.fspath(path)
+        for named in (repr(place), str(place)):  # the reason is kept where the place is nobody's business
+            said = said.replace(named, "")
+        reason = getattr(error, "strerror", None) or " ".join(said.split()) or type(error).__name__
         raise UnreadableError(path, reason) from error
 
 

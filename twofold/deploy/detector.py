@@ -106,13 +106,16 @@ class TwoFoldDetector(BaseEstimator):
         also_normal : pictures of the target that someone has looked at and found normal, such as earlier false alarms: they
             join the target, are never put aside, and the line lets as many of their like pass as it promises.
 
+        Files that cannot be read are left out, and stand in ``skipped_`` with the reason.
+
         Raises
         ------
-        InputError : an unreadable folder, too few pictures or all alike, weights out of reach, a training that diverged.
+        InputError : an unreadable folder or tenth of one, too few pictures or all alike, weights out of reach, a training
+            that diverged.
         """
         config, device = self.config, pick_device(self.device)
         check_rule(self.rule, self.fpr)
-        source, target = given(source), given(target)
+        source, target = given(source, strict=False), given(target, strict=False)
         skipped = {"source": dict(getattr(source, "skipped", {})), "target": dict(getattr(target, "skipped", {}))}
         for words, domain, least in (("normal source", source, LEAST_SOURCE), ("target", target, LEAST_TARGET)):
             n = len(np.unique(domain.contents))
@@ -120,7 +123,7 @@ class TwoFoldDetector(BaseEstimator):
                 twice = "" if n == len(domain) else f" among {len(domain)} files, the others are copies"
                 raise InputError(f"wanted at least {least} {words} pictures, got {n}{twice}; add pictures")
             refuse_dull(domain, words)
-        also = None if also_normal is None else given(also_normal)
+        also = None if also_normal is None else given(also_normal, strict=False)
         vouched = frozenset(() if also is None else also.contents.tolist())
         target = target if also is None else joined(target, also)
         keep_memory()

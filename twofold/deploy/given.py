@@ -15,6 +15,7 @@ from PIL import Image
 
 from twofold.data.domains import ArrayPictures, Domain, FilePictures
 from twofold.data.folders import load_pictures
+from twofold.data.survey import refuse_unreadable, unreadable, without
 from twofold.errors import InputError
 
 __all__ = ["Pictures", "given", "joined"]
@@ -61,13 +62,14 @@ class DatasetPictures:
         return hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()[:32]
 
 
-def given(pictures: Pictures) -> Domain:
+def given(pictures: Pictures, strict: bool = True) -> Domain:
     """Pictures of whatever kind as a domain without classes.
 
     Parameters
     ----------
     pictures : a folder; a list of files; an array (n, h, w, 3) or (n, h, w) of uint8; a torch data set whose items are
         pictures, alone or first in a tuple; or a domain, which is handed back.
+    strict : refuse files that cannot be read, all named; else up to a tenth of them is left out, and stands in ``skipped``.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def given(pictures: Pictures) -> Domain:
     if isinstance(pictures, Domain):
         return pictures
     if isinstance(pictures, str | os.PathLike):
-        return load_pictures(pictures)
+        return load_pictures(pictures, strict)
     if isinstance(pictures, np.ndarray):
         if pictures.dtype != np.uint8 or pictures.ndim not in (3, 4) or pictures.shape[3:] not in ((), (3,)):
             raise InputError(
@@ -100,7 +102,10 @@ def given(pictures: Pictures) -> Domain:
             raise InputError(f"wanted every file once, got {twice} again; leave out what is double")
         above = os.path.commonpath([os.path.dirname(file) for file in files]) if files else ""
         names = [os.path.relpath(file, above) for file in files]
-        return Domain("files", above, FilePictures([Path(file) for file in files]), [""] * len(files), names)
+        domain = Domain("files", above, FilePictures([Path(file) for file in files]), [""] * len(files), names)
+        domain = without(domain, unreadable(domain))
+        refuse_unreadable(domain, strict)
+        return domain
     if hasattr(pictures, "__getitem__") and hasattr(pictures, "__len__"):
         return _numbered("data set", DatasetPictures(pictures))
     raise InputError(

@@ -102,11 +102,12 @@ def test_one_pair_with_all_its_pictures_alone_is_drawn():
 
 def test_each_method_has_a_line_over_the_shares_in_each_panel():
     frame = frame_of(FIVE, by_size, sizes=(None,), ratios=(0.3, 0.0))
-    figure = share_panels(frame, plt.figure(layout="constrained"))
+    figure = share_panels(frame, ME, plt.figure(layout="constrained"))
     panels = [ax for ax in figure.axes if ax.has_data()]
     assert len(panels) == 5
     for ax in panels:
         assert [line.get_xdata().tolist() for line in ax.lines] == [[0.0, 30.0]] * 2
         np.testing.assert_allclose([line.get_ydata() for line in ax.lines], [[80.0, 80.0], [80.5, 80.5]])
     assert len(figure.legends[0].get_texts()) == 2
+    assert figure.legends[0].get_title().get_text().endswith("+0.5 to +0.5 with 0% anomalies, +0.5 to +0.5 with 30% anomalies")
     plt.close(figure)

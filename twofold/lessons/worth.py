@@ -175,24 +175,29 @@ def worth_panels(found: pd.DataFrame, figure: Figure) -> Figure:
     return figure
 
 
-def share_panels(frame: pd.DataFrame, figure: Figure) -> Figure:
+def share_panels(frame: pd.DataFrame, method: str, figure: Figure) -> Figure:
     """AUROC against the share of anomalies in the target, a panel a pair, a line a method: means over classes.
 
     Parameters
     ----------
     frame : runs of several methods at several shares. Where a run collapsed there is no point.
+    method : whose lead over the best of the others is the title.
     """
     means = class_means(frame, [*PAIR, "method", "anomaly_ratio"])
     pairs, lines = list(means.groupby(PAIR, sort=False)), {}
     columns = min(3, len(pairs))
     axes = figure.subplots(-(-len(pairs) // columns), columns, squeeze=False).ravel()
     for i, (ax, (pair, of_pair)) in enumerate(zip(axes, pairs, strict=False)):
-        for method, rows in of_pair.groupby("method", sort=False):
-            base, _, changed = str(method).partition("[")
+        for name, rows in of_pair.groupby("method", sort=False):
+            base, _, changed = str(name).partition("[")
             rows, look = rows.sort_values("anomaly_ratio"), look_of(base)
             style = {"color": look.color, "marker": look.marker, "markersize": 6, "linewidth": 2}
-            style |= {"linestyle": "--", "label": f"{look.words}: {changed[:-1]}"} if changed else {"label": look.words}
-            lines[method] = ax.plot(100 * rows["anomaly_ratio"], rows["mean"], **style)[0]
+            style |= (
+                {"linestyle": "--", "label": f"{look.words}, {changed[:-1].replace(',', ', ')}"}
+                if changed
+                else {"label": look.words}
+            )
+            lines[name] = ax.plot(100 * rows["anomaly_ratio"], rows["mean"], **style)[0]
         ax.set_title(pair_name(pair) + USES.get(pair, ""), fontsize=11)
         if i % columns == 0:
             ax.set_ylabel("AUROC (%), mean over classes")
@@ -200,7 +205,13 @@ def share_panels(frame: pd.DataFrame, figure: Figure) -> Figure:
             ax.set_xlabel("anomalies among the unlabelled target pictures (%)")
     for ax in axes[len(pairs) :]:
         ax.set_axis_off()
-    figure.legend(handles=list(lines.values()), loc="outside upper left", ncols=2, fontsize=10)
+    wide = means.pivot(index=[*PAIR, "anomaly_ratio"], columns="method", values="mean")
+    lead = (wide[method] - wide.drop(columns=method).max(axis=1)).groupby(level="anomaly_ratio")
+    told = [f"{values.min():+.1f} to {values.max():+.1f} with {share:.0%} anomalies" for share, values in lead]
+    title = f"Lead of {method} over the best of the others: {', '.join(dict.fromkeys([told[0], told[-1]]))}"
+    legend = figure.legend(handles=list(lines.values()), title=title, loc="outside upper left", ncols=2, fontsize=10)
+    legend.set_alignment("left")
+    legend.get_title().set(fontsize=12, fontweight="bold")
     return figure
 
 

@@ -47,7 +47,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "panda": (Panda, {}),
     "irad": (Irad, {}),
     "ildr": (Ildr, {}),
-    "tsa": (Tsa, {}),
+    "tsa": (Tsa, {"learning_rate": 0.003, "strength": 1.0}),  # both: dev
     "biost": (Biost, {}),
     "stylist": (Stylist, {"memory": "target", "stable_share": 0.5, "memory_neighbors": 7}),  # all three: dev
     "partial_ot": (PartialOT, {}),

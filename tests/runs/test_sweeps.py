@@ -153,7 +153,7 @@ def test_a_broken_picture_fails_its_run_alone(tmp_path):
     broken.write_bytes(broken.read_bytes()[:60])
     good = dataclasses.replace(folder_config(), task=dataclasses.replace(folder_config().task, target="dusk"))
     results = sweep([folder_config(transductive=True), good], tmp_path / "runs", root=root, log=quiet)
-    assert results[0]["error"].startswith("InputError: wanted ")
+    assert results[0]["error"].startswith("UnreadableError: wanted ")
     assert "pen/007.bmp" in results[0]["error"]
     assert results[1]["error"] is None
     assert len(RunStore(tmp_path / "runs").results()) == 2

@@ -42,7 +42,10 @@ class UnreadableError(InputError):
         super().__init__(
             f"wanted a readable picture, got {printable(path)} ({reason}); replace the file or remove it from the folder"
         )
-        self.reason = reason
+        self.path, self.reason = path, reason
+
+    def __reduce__(self) -> tuple[type[UnreadableError], tuple[str | os.PathLike[str], str]]:
+        return type(self), (self.path, self.reason)  # a worker's error crosses to its parent
 
 
 def read(path: str | os.PathLike[str]) -> Image.Image:

@@ -1,10 +1,14 @@
 """Features of frozen networks are computed once per test session, and never in the user's own cache; what rooms share."""
 
 import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before numpy is loaded: workers share the cores, and last bits depend on threads
+
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
+import matplotlib
 import pytest
 import torch
 
@@ -28,6 +32,13 @@ def cache_of_this_session(tmp_path_factory):
     os.environ["TWOFOLD_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     yield
     del os.environ["TWOFOLD_CACHE"]
+
+
+@pytest.fixture(autouse=True)
+def figures_start_plain():
+    """A style that one test sets is not the next one's."""
+    with matplotlib.rc_context():
+        yield
 
 
 # What the tests of a room share stands in a module beside them; one conftest, since doctests know conftests by name alone.

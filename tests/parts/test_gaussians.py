@@ -94,7 +94,7 @@ def test_a_picture_is_judged_by_the_gaussian_of_the_others(n, d, weight):
     rng = np.random.default_rng(0)
     source, target = rng.normal(size=(30, d)), rng.normal(size=(n + 5, d))
     kept = np.arange(n + 5) < n
-    found = _held_out(source, target, kept, weight)
+    *_, found = _held_out(source, target, kept, [0.1, 0.0, weight])  # others beside it change nothing
     total, shrinkage = n + weight * 30, found.gaussian.shrinkage
     level = np.trace(covariance(source, target[kept], weight)) / d
     expected, determinants = [], []
@@ -127,9 +127,9 @@ def test_no_order_of_the_pictures_plays_a_part():
 def test_the_source_s_scatter_is_about_its_own_mean():
     rng = np.random.default_rng(0)
     source, target, kept = rng.normal(size=(30, 5)), rng.normal(size=(20, 5)), np.ones(20, bool)
-    here, away = (_held_out(s, target, kept, 1.0).gaussian for s in (source, source + 100))
+    here, away = (_held_out(s, target, kept, [1.0])[0].gaussian for s in (source, source + 100))
     np.testing.assert_allclose(away.distance(target), here.distance(target))
-    assert not np.allclose(_held_out(source * 2, target, kept, 1.0).gaussian.distance(target), here.distance(target))
+    assert not np.allclose(_held_out(source * 2, target, kept, [1.0])[0].gaussian.distance(target), here.distance(target))
 
 
 def test_a_level_is_the_logarithm_of_the_held_out_distance_in_its_own_space():
@@ -137,7 +137,7 @@ def test_a_level_is_the_logarithm_of_the_held_out_distance_in_its_own_space():
     narrow = [space[:, :6] for space in (source, target)]
     fitted = fit_pooled([source, narrow[0]], [target, narrow[1]], source_weight=0.3)
     for s, t, level in zip((source, narrow[0]), (target, narrow[1]), fitted.levels, strict=True):
-        held = _held_out(normalize(s), normalize(t), fitted.kept, 0.3).distance
+        held = _held_out(normalize(s), normalize(t), fitted.kept, [0.3])[0].distance
         np.testing.assert_allclose(level, np.log(1 + held))
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from twofold.compute import cores
+from twofold.compute import cores, keep_memory
 from twofold.data.domains import Domain, FilePictures
 from twofold.data.reading import UnreadableError, printable
 from twofold.errors import InputError
@@ -34,6 +34,7 @@ def unreadable(domain: Domain) -> dict[str, str]:
         return None
 
     found = {}
+    keep_memory()  # before there are threads: each would have a heap of its own, and give back what the networks want again
     with ThreadPoolExecutor(cores()) as pool, bar(len(domain), f"read {domain.name}") as told:
         for name, why in zip(domain.ids.tolist(), pool.map(reason, range(len(domain))), strict=True):
             told.update()

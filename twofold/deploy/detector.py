@@ -113,6 +113,7 @@ class TwoFoldDetector(BaseEstimator):
         InputError : an unreadable folder or tenth of one, too few pictures or all alike, weights out of reach, a training
             that diverged.
         """
+        keep_memory()
         config, device = self.config, pick_device(self.device)
         check_rule(self.rule, self.fpr)
         source, target = given(source, strict=False), given(target, strict=False)
@@ -126,7 +127,6 @@ class TwoFoldDetector(BaseEstimator):
         also = None if also_normal is None else given(also_normal, strict=False)
         vouched = frozenset(() if also is None else also.contents.tolist())
         target = target if also is None else joined(target, also)
-        keep_memory()
         own, order = _view(target), np.argsort(target.contents, kind="stable")  # names may be those of classes
         views = _view(source).subset(np.argsort(source.contents, kind="stable")), own.subset(order)
         with single_thread():

@@ -29,25 +29,31 @@ class Gaussian:
     mean: np.ndarray  # (d,)
     lower: np.ndarray  # (k, k) triangular
     rows: np.ndarray | None  # (k, d) that span the directions other than the sphere's; None where the factor has them all
+    scale: np.ndarray | float  # (k,) of these rows
     sphere: float  # precision of the sphere
     log_determinant: float  # of the covariance
     shrinkage: float
 
     def distance(self, features: np.ndarray) -> np.ndarray:
         r"""Squared Mahalanobis distance :math:`(x-\mu)^\top \Sigma^{-1} (x-\mu)` of (n, d) features, (n,) >= 0."""
-        centred = features - self.mean
-        along = centred if self.rows is None else centred @ self.rows.T
-        squares = (solve_triangular(self.lower, along.T, lower=True) ** 2).sum(axis=0)
-        return squares if self.rows is None else np.maximum(self.sphere * (centred**2).sum(axis=1) - squares, 0)
+        return self.of_deviations(features - self.mean)
+
+    def of_deviations(self, centred: np.ndarray, across: np.ndarray | None = None) -> np.ndarray:
+        """``distance`` of (n, d) features less the mean; their products (n, k) with ``rows`` may be known."""
+        if self.rows is None:
+            return (solve_triangular(self.lower, centred.T, lower=True) ** 2).sum(axis=0)
+        across = centred @ self.rows.T if across is None else across
+        squares = (solve_triangular(self.lower, (across * self.scale).T, lower=True) ** 2).sum(axis=0)
+        return np.maximum(self.sphere * (centred**2).sum(axis=1) - squares, 0)
 
     @property
     def map(self) -> np.ndarray:
         r"""(k, d) matrix :math:`A` with :math:`\lVert A (x-\mu) \rVert^2` as the solved part of the distance."""
-        columns = np.eye(len(self.lower)) if self.rows is None else self.rows
+        columns = np.eye(len(self.lower)) if self.rows is None else self.rows * self.scale[:, None]
         return solve_triangular(self.lower, columns, lower=True)
 
 
-def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray) -> Gaussian:
+def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray, inner: np.ndarray | None = None) -> Gaussian:
     r"""Gaussian of given mean and of the weighted scatter of deviations, shrunk towards a sphere.
 
     .. math:: \Sigma = (1 - \rho) S + \rho \, \tfrac{\operatorname{tr} S}{d} I, \qquad
@@ -58,6 +64,7 @@ def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray) 
     mean : (d,)
     deviations : (n, d) rows :math:`u_i`, each already measured from the mean of its own kind.
     weights : (n,) >= 0, not all zero.
+    inner : (n, n) products of the deviations, where they are known.
 
     Returns
     -------
@@ -73,8 +80,11 @@ def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray) 
     """
     n, d = deviations.shape
     total = weights.sum()
-    rows = deviations * np.sqrt(weights / total)[:, None]
-    scatter = rows @ rows.T if n < d else rows.T @ rows  # the smaller of the two has the same trace and norm
+    scale = np.sqrt(weights / total)
+    if n < d:  # the smaller of the two has the same trace and norm
+        scatter = (deviations @ deviations.T if inner is None else inner) * scale * scale[:, None]
+    else:
+        scatter = (deviations * scale[:, None]).T @ (deviations * scale[:, None])
     level = max(np.trace(scatter) / d, 1e-12)
     squares = (scatter**2).sum()
     noise = (weights * (deviations**2).sum(axis=1) ** 2).sum() / total - squares
@@ -84,12 +94,15 @@ def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray) 
     if n < d:  # the inverse by Woodbury's identity
         lower = np.linalg.cholesky(np.eye(n) + kept / floor * scatter)
         log_determinant = d * np.log(floor) + 2 * np.log(np.diag(lower)).sum()
-        return Gaussian(mean, lower, rows * (np.sqrt(kept) / floor), 1 / floor, float(log_determinant), shrinkage)
+        scale *= np.sqrt(kept) / floor
+        return Gaussian(mean, lower, deviations, scale, 1 / floor, float(log_determinant), shrinkage)
     lower = np.linalg.cholesky(kept * scatter + floor * np.eye(d))
-    return Gaussian(mean, lower, None, 0.0, float(2 * np.log(np.diag(lower)).sum()), shrinkage)
+    return Gaussian(mean, lower, None, 1.0, 0.0, float(2 * np.log(np.diag(lower)).sum()), shrinkage)
 
 
-def leave_one_out_distance(gaussian: Gaussian, target: np.ndarray, kept: np.ndarray, total: float) -> tuple[np.ndarray, float]:
+def leave_one_out_distance(
+    gaussian: Gaussian, distance: np.ndarray, kept: np.ndarray, total: float
+) -> tuple[np.ndarray, float]:
     r"""Distance of each target picture to the Gaussian of the other kept pictures, by taking it out of the whole one.
 
     .. math:: d_{-i} = \frac{W-1}{W} \left(\frac{n}{n-1}\right)^2 \frac{h_i}{1 - c h_i}, \qquad
@@ -101,7 +114,7 @@ def leave_one_out_distance(gaussian: Gaussian, target: np.ndarray, kept: np.ndar
     Parameters
     ----------
     gaussian : of the kept pictures and the source.
-    target : (n_target, d) unit features.
+    distance : (n_target,) of each to the whole Gaussian.
     kept : (n_target,) bool, n >= 2 of them true.
     total : W, of all weights in the covariance.
 
@@ -116,11 +129,10 @@ def leave_one_out_distance(gaussian: Gaussian, target: np.ndarray, kept: np.ndar
 
     >>> rows = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     >>> whole = fit_gaussian(np.zeros(2), rows, np.ones(4))
-    >>> bool((leave_one_out_distance(whole, rows, np.ones(4, bool), 4.0)[0] > whole.distance(rows)).all())
+    >>> bool((leave_one_out_distance(whole, whole.distance(rows), np.ones(4, bool), 4.0)[0] > whole.distance(rows)).all())
     True
     """
-    n, d = int(kept.sum()), target.shape[1]
-    distance = gaussian.distance(target)
+    n, d, distance = int(kept.sum()), len(gaussian.mean), distance.copy()
     along = (1 - gaussian.shrinkage) / total * n / (n - 1) * distance[kept]  # below 1: the scatter holds the picture itself
     left = np.maximum(1 - along, 1e-12)
     distance[kept] *= (total - 1) / total * (n / (n - 1)) ** 2 / left
@@ -138,15 +150,28 @@ class _HeldOut:
     weight: float
 
 
-def _held_out(source: np.ndarray, target: np.ndarray, kept: np.ndarray, weight: float) -> _HeldOut:
-    """The kept target's mean, with the scatter of the kept target and of the source about their own means."""
+def _held_out(source: np.ndarray, target: np.ndarray, kept: np.ndarray, weights: Sequence[float]) -> list[_HeldOut]:
+    """The kept target's mean, with the scatter of the kept target and of the source about their own means, at each weight.
+
+    Where there are fewer rows than dimensions their products are made once for all weights.
+    """
+    n, d = int(kept.sum()), target.shape[1]
     mean = target[kept].mean(axis=0)
-    deviations, weights = target[kept] - mean, np.ones(int(kept.sum()))
-    if weight > 0:
-        deviations = np.concatenate([deviations, source - source.mean(axis=0)])
-        weights = np.concatenate([weights, np.full(len(source), weight)])
-    gaussian = fit_gaussian(mean, deviations, weights)
-    return _HeldOut(gaussian, *leave_one_out_distance(gaussian, target, kept, float(weights.sum())), weight)
+    centred = target - mean
+    deviations = np.concatenate([centred[kept], source - source.mean(axis=0)])
+    used = [len(deviations) if weight > 0 else n for weight in weights]  # rows that count at all
+    few = max((k for k in used if k < d), default=0)
+    inner = deviations[:few] @ deviations[:few].T
+    across = np.empty((len(target), few))
+    if few:
+        across[kept], across[~kept] = inner[:n], centred[~kept] @ deviations[:few].T
+    found = []
+    for weight, k in zip(weights, used, strict=True):
+        each = np.concatenate([np.ones(n), np.full(k - n, weight)])
+        gaussian = fit_gaussian(mean, deviations[:k], each, inner[:k, :k] if k < d else None)
+        distance = gaussian.of_deviations(centred, across[:, :k] if k < d else None)
+        found.append(_HeldOut(gaussian, *leave_one_out_distance(gaussian, distance, kept, float(each.sum())), weight))
+    return found
 
 
 def _lowest(scores: np.ndarray, share: float) -> np.ndarray:
@@ -226,9 +251,9 @@ def fit_pooled(
     source_spaces, target_spaces = ([unit_rows(space) for space in spaces] for spaces in (source_spaces, target_spaces))
     pairs = list(zip(source_spaces, target_spaces, strict=True))
 
-    def held_out(weight: float) -> list[_HeldOut]:
+    def held_out(*weights: float) -> list[list[_HeldOut]]:
         with ThreadPoolExecutor(min(2, cores())) as pool:  # spaces do not know each other: the numbers stay the same
-            return list(pool.map(lambda pair: _held_out(*pair, kept, weight), pairs))
+            return list(pool.map(lambda pair: _held_out(*pair, kept, weights), pairs))
 
     first = 1.0 if source_weight is None else source_weight
     if kept is None:
@@ -236,11 +261,10 @@ def fit_pooled(
         sure = np.zeros(n, bool) if sure is None else sure
         kept = _lowest(leave_one_out(torch.from_numpy(joined), CORE_NEIGHBORS).numpy(), kept_share) | sure
         for _ in range(ROUNDS):
-            levels = [np.log1p(found.distance) for found in held_out(first)]
+            levels = [np.log1p(found.distance) for (found,) in held_out(first)]
             kept = _lowest(fused(levels, [spread(level[kept]) for level in levels]), kept_share) | sure
     weights = SOURCE_WEIGHTS if source_weight is None else (first,)
-    tried = zip(*(held_out(weight) for weight in weights), strict=True)  # of each space, every weight
-    best = [max(of_space, key=lambda found: found.likelihood) for of_space in tried]
+    best = [max(of_space, key=lambda found: found.likelihood) for of_space in held_out(*weights)]
     return PooledGaussian(
         [found.gaussian for found in best],
         [np.log1p(found.distance) for found in best],

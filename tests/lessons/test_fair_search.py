@@ -8,7 +8,18 @@ import pytest
 
 from twofold.errors import InputError
 from twofold.lessons import fair_search as room
-from twofold.lessons.fair_search import LEAST_GAIN, POOLS, RUNGS, SEARCHES, SHORTENED, keep_searches, pool_of, winners
+from twofold.lessons.fair_search import (
+    LEAST_GAIN,
+    LONG_RUNGS,
+    MIXED,
+    POOLS,
+    RUNGS,
+    SEARCHES,
+    SHORTENED,
+    keep_searches,
+    pool_of,
+    winners,
+)
 from twofold.methods import METHODS
 from twofold.runs.config import configure
 from twofold.runs.search import name_of, some_classes
@@ -33,20 +44,45 @@ def made(*levels, last=None):
     return pd.DataFrame(first + [run for name, auroc in (last or {}).items() for run in runs(name, 1, auroc)])
 
 
-@pytest.mark.parametrize("method", POOLS)
+@pytest.mark.parametrize("method", [*MIXED, *POOLS])
 def test_a_pool_has_at_most_24_candidates_and_begins_with_what_stood_before(method):
     pool = pool_of(method)
     assert 1 < len(pool) <= 24
-    assert pool[0] == {"method": method, **SHORTENED.get(method, {}), **{k: v[0] for k, v in POOLS[method].items()}}
+    assert pool[0] == {"method": method, **SHORTENED.get(method, {}), **{k: v[0] for k, v in POOLS.get(method, {}).items()}}
     assert len({configure(*TASK, **candidate) for candidate in pool}) == len(pool)
 
 
 def test_every_method_of_others_is_searched():
-    ours = {"twofold", "source_only", "align_all", "cluster_backbone", "density", "oracle", "in_domain"}
+    ours = {
+        "twofold",
+        "source_only",
+        "align_all",
+        "cluster_backbone",
+        "density",
+        "oracle",
+        "in_domain",
+    }  # MIXED, and its ablations
     frozen = {"random_init", "zero_shot", "source_knn", "target_only", "target_gaussian", "pooled_gaussian"}
     assert set(METHODS) - ours - frozen == set(POOLS)
-    with pytest.raises(InputError, match="got 'twofold'; choose among: few_shot"):
-        pool_of("twofold")
+    assert set(MIXED) <= ours
+    with pytest.raises(InputError, match="got 'zero_shot'; choose among: twofold, density, few_shot"):
+        pool_of("zero_shot")
+
+
+@pytest.mark.parametrize("method", MIXED)
+def test_each_alignment_is_searched_at_three_rates_of_its_own_or_more(method):
+    pool = pool_of(method)
+    for alignment in ("contrastive", "mmd", "grl"):
+        assert (
+            len(
+                {
+                    configure(*TASK, **one).recipe.learning_rate
+                    for one in pool
+                    if one.get("alignment", "contrastive") == alignment
+                }
+            )
+            >= 3
+        )
 
 
 def test_the_winner_is_the_best_of_the_last_rung_and_a_small_gain_moves_nothing():

@@ -23,6 +23,8 @@ from twofold.runs.search import CHANCE, Rung, candidates, name_of, search
 __all__ = [
     "KEEP",
     "LEAST_GAIN",
+    "LONG_RUNGS",
+    "MIXED",
     "POOLS",
     "RUNGS",
     "SEARCHES",
@@ -38,6 +40,7 @@ KEEP, AT_MOST = 1 / 4, 24
 LEAST_GAIN = 0.5  # points; less than that, over six runs, moves no default
 # two classes of a pair, one before; the first that ``some_classes`` draws, so the same for all methods and nobody's choice
 RUNGS = (Rung(1, 1), Rung(2, 1))
+LONG_RUNGS = (Rung(1, 1), Rung(3, 1), Rung(None, 3))  # where several kinds of alignment meet: the last one is everything
 
 # What the comparison gives a method otherwise than the preset, since a run would take a minute and more on one core: views of
 # single pictures cost more than the network does, and MsRA's pictures of 224 px three times as much as those of 128.
@@ -70,6 +73,27 @@ POOLS: dict[str, dict[str, list[Any]]] = {
     **{f"pyod:{name}": _FITTED for name in ("knn", "ecod", "copod", "iforest", "ocsvm", "deepsvdd")},
 }
 
+_ALIGNED = {"learning_rate": [0.001, 0.003, 0.01, 0.03], "lambda_alignment": [0.4, 1.0, 3.0]}
+_CONTRASTED = {
+    "learning_rate": [0.01, 0.003, 0.03],
+    "temperature": [1.0, 0.25, 0.1],
+    "lambda_alignment": [0.4, 1.0],
+    "negative_bank": [0, 32],
+}
+_CHOSEN = {"twofold": {"n_clusters": [2, 5]}, "density": {"dense_share": [0.6, 0.8]}}
+# The paper's method and ours have three alignments, each with rates of its own: of each product so many candidates are drawn.
+MIXED: dict[str, list[tuple[dict[str, list[Any]], int]]] = {
+    method: [
+        ({}, 1),
+        ({"batch_size": [256], "steps": [25]}, 1),
+        ({"augmentation": ["baseline"]}, 1),
+        ({**_CONTRASTED, **chosen, **({"negatives": ["non_dominant", "both"]} if method == "twofold" else {})}, 9),
+        ({"alignment": ["mmd"], **_ALIGNED, **chosen}, 8),
+        ({"alignment": ["grl"], **_ALIGNED, "lambda_alignment": [1.0]}, 4),
+    ]
+    for method, chosen in _CHOSEN.items()
+}
+
 
 def pool_of(method: str) -> list[dict[str, Any]]:
     """The candidates of a method; the first is the method as it was before the search.
@@ -80,9 +104,13 @@ def pool_of(method: str) -> list[dict[str, Any]]:
 
     >>> len(pool_of("stylist")), pool_of("msra")[0]["backbone_size_px"]
     (8, 128)
+    >>> len(pool_of("twofold")), pool_of("twofold")[-1]["alignment"]
+    (24, 'grl')
     """
+    if method in MIXED:
+        return [one for fields, n in MIXED[method] for one in candidates({"method": [method], **fields}, n)]
     if method not in POOLS:
-        raise InputError(f"wanted a method that is searched, got {method!r}; choose among: {', '.join(POOLS)}")
+        raise InputError(f"wanted a method that is searched, got {method!r}; choose among: {', '.join([*MIXED, *POOLS])}")
     fixed = {name: [value] for name, value in SHORTENED.get(method, {}).items()}
     return candidates({"method": [method], **fixed, **POOLS[method]}, AT_MOST)
 
@@ -94,26 +122,28 @@ def fair_search(
     root: str | None = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> pd.DataFrame:
-    """Successive halving on the development pairs, at seed 0; the method as it was is run on the last rung in any case.
+    """Successive halving on the development pairs; the method as it was is run on the last rung in any case.
+
+    All at seed 0, but for the last rung of ``MIXED``, which has three.
 
     Parameters
     ----------
-    method : a key of ``POOLS``.
+    method : a key of ``POOLS`` or ``MIXED``.
     out, jobs, root, log : as in ``runs.search.search``.
 
     Returns
     -------
     A row a run: method, candidate, rung, dataset, source, target, normal, seed, auroc, collapsed, error, config_hash, seconds.
     """
-    pool, pairs = pool_of(method), PAIRS["dev"]
+    pool, pairs, rungs = pool_of(method), PAIRS["dev"], LONG_RUNGS if method in MIXED else RUNGS
     with tempfile.TemporaryDirectory() as folder:
 
         def ran(some: Sequence[dict[str, Any]], rungs: Sequence[Rung]) -> pd.DataFrame:
             return search(some, Path(folder, "log.csv"), pairs, rungs, KEEP, None, out, jobs, root, log=log).runs
 
-        runs, last = ran(pool, RUNGS), len(RUNGS) - 1
+        runs, last = ran(pool, rungs), len(rungs) - 1
         if name_of(pool[0]) not in set(runs.loc[runs["rung"] == last, "candidate"]):
-            runs = pd.concat([runs, ran(pool[:1], RUNGS[-1:]).assign(rung=last)], ignore_index=True)
+            runs = pd.concat([runs, ran(pool[:1], rungs[-1:]).assign(rung=last)], ignore_index=True)
     return runs.assign(method=method)[["method", *runs.columns]]
 
 
@@ -167,7 +197,7 @@ def keep_searches(place: str | Path, found: pd.DataFrame) -> pd.DataFrame:
     if Path(place).exists():
         known = pd.read_csv(place, dtype={"normal": str})
         found = pd.concat([known[~known["method"].isin(found["method"])], found], ignore_index=True)
-    order = {method: i for i, method in enumerate(POOLS)}
+    order = {method: i for i, method in enumerate([*MIXED, *POOLS])}
     found = found.sort_values("method", key=lambda column: column.map(order), kind="stable", ignore_index=True)
     with whole(place) as aside, open(aside, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
         packed.write(found.to_csv(index=False).encode())  # no name and no time in it: the same runs are the same bytes
@@ -177,12 +207,12 @@ def keep_searches(place: str | Path, found: pd.DataFrame) -> pd.DataFrame:
 def main(argv: Sequence[str] | None = None) -> None:
     """Search these methods, or all, and keep the runs in the committed table; what is in the store is not run again."""
     parser = argparse.ArgumentParser(prog="python -m twofold.lessons.fair_search", description=main.__doc__)
-    parser.add_argument("methods", nargs="*", help=f"among {', '.join(POOLS)}; all where none is named")
+    parser.add_argument("methods", nargs="*", help=f"among {', '.join([*MIXED, *POOLS])}; all where none is named")
     parser.add_argument("--out", default="runs", help="the run store")
     parser.add_argument("--jobs", type=int, default=1, help="parallel processes")
     parser.add_argument("--root", help="folder of the pictures")
     given = parser.parse_args(argv)
-    for method in given.methods or POOLS:
+    for method in given.methods or [*MIXED, *POOLS]:
         found = fair_search(method, given.out, given.jobs, given.root, lambda line: print(line, file=sys.stderr, flush=True))
         print(winners(found).round(1).to_string(index=False), flush=True)
         keep_searches(project_folder() / SEARCHES, found)

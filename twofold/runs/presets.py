@@ -28,7 +28,7 @@ PAIRS = {
         ("elpv", "mono", "poly"),
         *(("piped", source, target) for source, target in permutations(PIPED_DOMAINS, 2) if target != "BDP01_TL"),
     ],
-    "confirmation": [
+    "confirmation": [  # run once, with pooled_gaussian and its controls frozen as recipe 5 has them
         ("emoji", "twitter", "samsung"),
         ("office_caltech", "dslr", "caltech10"),
         ("elpv", "poly", "mono"),

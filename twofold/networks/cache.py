@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddingCache"]
 
-BATCH = 64  # constant: a picture's features may not depend on how many others are encoded with it
-SHARD = 2 * BATCH  # with a batch in the hands of each of two workers: what a kill can cost is 256 pictures
+BATCH = 32  # constant: a picture's features may not depend on how many others are encoded with it; small: no worker waits long
+SHARD = 4 * BATCH  # with a batch in the hands of each of two workers: what a kill can cost is 256 pictures
 WORKERS = 2  # more have to be asked for: each holds the activations of a batch
 SILENCE_S = 5.0  # whoever waits longer is told for whom
 HUNG_S = 120.0  # whoever holds the lock shows a sign of life with every batch

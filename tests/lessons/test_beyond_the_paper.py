@@ -7,8 +7,10 @@ import pytest
 
 from twofold import load_domain
 from twofold.lessons.beyond_the_paper import (
+    LAYERS,
     forest,
     hardest,
+    layer_table,
     lead_reading,
     lead_table,
     level_dots,
@@ -112,18 +114,21 @@ def test_a_pair_in_which_the_method_collapsed_everywhere_draws_no_number(figure)
 def test_a_lead_is_read_over_targets_and_without_every_pair_into_a_target_of_development():
     #       optdigits, apple, cartoon; sketch, twitter, mnist, optdigits again, photo, joypixels; samsung
     leads = hardest(several([4, 5, 6, 1, 2, 3, 8, 4, 5, -5]), ME, ["target_only"], ORACLE)
-    whole, rest, closed, worst, above, below, count = lead_reading(leads, "lead over old")
+    whole, rest, confirmed, closed, worst, above, below, count = lead_reading(leads, "lead over old")
     assert whole.startswith("lead over old: above, +3.0 points [")
     assert whole.endswith("over 9 trials")
     assert rest.startswith("without the targets of development: undecided, +1.7 points [")  # optdigits' +8 is out, too
     assert rest.endswith("over 6 trials")
+    assert confirmed == "on the pairs kept for confirmation: too few trials, -5.0 points (above on 0 of 1 trials)"
     assert closed == "of the gap to its own oracle 33% is closed; left out, with a gap under 1 point: none"
     assert worst == f"worst pair -5.0, {pair_name(CONFIRMATION)}; without a number: none"
     assert above.startswith(f"above on 9: {pair_name(DEV)}, ")
     assert below == f"below on 1: {pair_name(CONFIRMATION)}"
     assert count.startswith("10 verdicts; ")
     table = summary_table({"old": leads}, "lead over")
-    assert table.to_numpy().tolist() == [["old", whole.partition(": ")[2], rest.partition(": ")[2], "9 above, 1 below"]]
+    told = [line.partition(": ")[2] for line in (whole, rest, confirmed)]
+    assert table.to_numpy().tolist() == [["old", *told, "9 above, 1 below"]]
+    assert summary_table({"old": leads[:9]}, "lead over")["confirmation alone"].tolist() == [""]
 
 
 def test_levels_go_from_the_last_group_s_control_to_the_oracle_and_write_the_lead(figure):
@@ -191,3 +196,16 @@ def test_pictures_that_moved_to_their_right_side_come_first():
     assert (right[0] == domain.images([0, 1], 64)).all()
     assert (wrong[0] == domain.images([2, 3], 64)).all()
     assert right[1].tolist() == wrong[1].tolist() == [0, 1]
+
+
+def test_layers_stand_one_by_one_and_fused_and_pairs_of_one_target_count_once():
+    names = [f"{method}[features={layer}]" for method in ("target_only", "source_knn") for layer in LAYERS]
+    optdigits = [
+        runs(dict.fromkeys(names, level), **of(("digits", source, "optdigits")))
+        for source, level in (("type", 90), ("mnist", 80))
+    ]
+    samsung = runs(dict.fromkeys(names, 65) | {names[4]: 95}, **of(CONFIRMATION))
+    table = layer_table(pd.concat([*optdigits, samsung]))
+    assert table["layer"].tolist() == ["encoder hidden", "encoder last", "backbone hidden", "backbone last", "all four, fused"]
+    assert table["target_only"].tolist() == ["75.0"] * 4 + ["90.0"]  # (85 + 65) / 2, (85 + 95) / 2
+    assert table["source_knn"].tolist() == ["75.0"] * 5

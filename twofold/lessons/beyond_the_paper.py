@@ -20,9 +20,11 @@ from twofold.results.tables import pair_name
 from twofold.runs.presets import PAIRS
 
 __all__ = [
+    "LAYERS",
     "by_use",
     "forest",
     "hardest",
+    "layer_table",
     "lead_reading",
     "lead_table",
     "level_dots",
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 USES = {pair: use for use, pairs in PAIRS.items() for pair in pairs}
+LAYERS = ("encoder_hidden", "encoder_last", "backbone_hidden", "backbone_last", "layers")  # one by one, then fused
 GREY = "#AAAAAA"
 SIGNS = ("above", "undecided", "below")
 
@@ -139,7 +142,7 @@ def lead_table(frame: pd.DataFrame, method: str, groups: Mapping[str, Sequence[s
 
 
 def lead_reading(leads: pd.DataFrame, words: str) -> list[str]:
-    """How far a method is above one control of each pair, over all targets and without those of development.
+    """How far a method is above one control of each pair: on all targets, without development, on those that confirm.
 
     Parameters
     ----------
@@ -153,6 +156,7 @@ def lead_reading(leads: pd.DataFrame, words: str) -> list[str]:
     whole = over_pairs(leads)
     lines = [f"{words}: {verdict_words(whole)}"]
     lines += [f"without the targets of development: {rest}" for rest in [_rest(leads)] if rest]
+    lines += [f"on the pairs kept for confirmation: {alone}" for alone in [_confirmed(leads)] if alone]
     if not np.isnan(whole["closed"]):
         left_out = f"left out, with a gap under {LEAST_GAP:.0f} point: {_names(whole['left_out'])}"
         lines.append(f"of the gap to its own oracle {whole['closed']:.0%} is closed; {left_out}")
@@ -168,6 +172,12 @@ def _rest(leads: pd.DataFrame) -> str:
     return verdict_words(over_pairs(rest)) if rest["gain"].notna().any() and len(rest) < len(leads) else ""
 
 
+def _confirmed(leads: pd.DataFrame) -> str:
+    """The lead on the pairs that nobody had looked at before the method was frozen."""
+    alone = leads[uses(leads) == "confirmation"]
+    return verdict_words(over_pairs(alone)) if alone["gain"].notna().any() else ""
+
+
 def _by_verdict(leads: pd.DataFrame) -> dict[str, list[tuple[str, str, str]]]:
     """Each verdict with its pairs."""
     verdicts = leads.set_index(PAIR)["verdict"]
@@ -176,7 +186,7 @@ def _by_verdict(leads: pd.DataFrame) -> dict[str, list[tuple[str, str, str]]]:
 
 
 def summary_table(leads: Mapping[str, pd.DataFrame], head: str) -> pd.DataFrame:
-    """A row a lead: over all targets, without those of development, and the verdicts pair by pair; texts.
+    """A row a lead: over all targets, without those of development, on those of confirmation, and by pairs; texts.
 
     Parameters
     ----------
@@ -186,6 +196,7 @@ def summary_table(leads: Mapping[str, pd.DataFrame], head: str) -> pd.DataFrame:
     rows = []
     for words, table in leads.items():
         row = {head: words, "all targets": verdict_words(over_pairs(table)), "without those of development": _rest(table)}
+        row["confirmation alone"] = _confirmed(table)
         pairs = ", ".join(f"{len(names)} {kind}" for kind, names in _by_verdict(table).items())
         rows.append(row | {"pairs": pairs})
     return pd.DataFrame(rows)
@@ -221,6 +232,26 @@ def level_dots(groups: Mapping[str, pd.DataFrame], method: str, ax: Axes) -> Axe
     ax.set_xlabel("AUROC on the target (%), mean over classes and seeds")
     ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9.5)
     return ax
+
+
+def layer_table(frame: pd.DataFrame, methods: Sequence[str] = ("target_only", "source_knn")) -> pd.DataFrame:
+    """The neighbour controls in each layer and in all of them fused: a row a layer, a column a control, AUROC in percent.
+
+    Pairs that share a target count once. A pair in which any of a control's runs collapsed is left out of that control.
+
+    Parameters
+    ----------
+    frame : runs with ``features`` of ``LAYERS``, of one seed.
+    """
+    means = class_means(frame, [*PAIR, "method"]).pivot(index=PAIR, columns="method", values="mean")
+    rows = []
+    for layer in LAYERS:
+        found = {method: means[f"{method}[features={layer}]"].groupby(level=TRIAL).mean() for method in methods}
+        rows.append(
+            {"layer": layer.replace("_", " ").replace("layers", "all four, fused")}
+            | {method: f"{over.mean():.1f}" for method, over in found.items()}
+        )
+    return pd.DataFrame(rows)
 
 
 # what each ingredient brings ----------------------------------------------------------------------------------------

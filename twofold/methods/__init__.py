@@ -37,6 +37,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     ),  # weight: dev
     "cluster_backbone": (TwoFold, {"selection_space": "backbone"}),
     "twofold": (TwoFold, {}),
+    "twofold_mmd": (TwoFold, {"alignment": "mmd", "learning_rate": 0.003, "n_clusters": 2}),  # the search's best, all dev
     "density": (TwoFold, {"selection": "knn", "negatives": "sparse_tail"}),
     "oracle": (TwoFold, {"selection": "oracle"}),
     "in_domain": (TwoFold, {"alignment": "none", "one_class_on": "target_normals"}),

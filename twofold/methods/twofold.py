@@ -163,6 +163,7 @@ class TwoFold(TrainedMethod):
         "msc": Look("MSC (source, two views)", "#332288", "8"),
         "cluster_backbone": Look("align the backbone's dominant cluster", "#8C6D31", "v"),
         "twofold": Look("align the dominant cluster (paper)", CLUSTER, "^"),
+        "twofold_mmd": Look("align the dominant cluster by MMD (best of its search)", "#7FBF3F", "$m$"),
         "density": Look("align the dense part (ours)", "#CC79A7", "D"),
         "oracle": Look("oracle", "#000000", "*"),
         "in_domain": Look("trained on the target's normals", "#56B4E9", "P"),

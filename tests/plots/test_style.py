@@ -14,12 +14,14 @@ from twofold.plots.style import (
     ALIGNMENT_LOOKS,
     COLORS,
     GREY,
+    HEADLINE_LETTERS,
     MARKERS,
     SELECTION_LOOKS,
     SPARE_MARKERS,
     Look,
     chance_line,
     collapsed_words,
+    headline,
     look_of_row,
     spread_out,
     unknown_look,
@@ -108,3 +110,15 @@ def test_the_house_style_is_set_for_all_figures():
         use_style()
         assert plt.rcParams["axes.titlelocation"] == "left"
         assert not plt.rcParams["axes.spines.top"]
+
+
+def test_a_headline_stands_over_the_panels_and_is_wrapped_to_the_width():
+    figure, ax = plt.subplots(figsize=(4, 3))
+    headline(figure, "one two three four five six seven eight nine ten\nand a line")
+    (words,) = figure.texts
+    lines = words.get_text().splitlines()
+    assert lines[-1] == "and a line"
+    assert max(map(len, lines)) <= 4 * HEADLINE_LETTERS
+    bottom = words.get_window_extent().y0
+    assert bottom > ax.get_window_extent().y1
+    plt.close(figure)

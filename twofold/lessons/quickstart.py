@@ -14,7 +14,7 @@ from twofold.errors import InputError
 from twofold.plots.curves import score_curves
 from twofold.plots.pictures import picture_rows
 from twofold.plots.style import INK, SCORE_WORDS, chance_line, look_of_row
-from twofold.results.sentences import fallen_words, rest_words
+from twofold.results.sentences import fallen_words, few_words, rest_words
 from twofold.results.statistics import ENOUGH_CLASSES, class_means, selection_means, whole_classes
 
 __all__ = ["bars", "curse_figure", "curse_headline", "curse_reading", "selection_reading"]
@@ -105,7 +105,7 @@ def curse_headline(frame: pd.DataFrame) -> str:
     if means.empty:
         return "No method was run at every share of anomalies"
     best, n_classes = means.idxmax(), int(table["n_classes"].min())
-    few = f"On {n_classes} class{'' if n_classes == 1 else 'es'}, too few for a verdict, " if n_classes < ENOUGH_CLASSES else ""
+    few = few_words(n_classes)
     rest = f"; {fallen}, this is of the rest" if fallen else ""
     return (
         f"{few}{best} is highest: {means[best]:.0f} % AUROC on average, {means[best] - source:+.0f} points to source_only{rest}"

@@ -11,6 +11,7 @@ a method: what comes without a look is drawn grey under its own name.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = [
     "ALIGNMENT_LOOKS",
@@ -33,6 +35,7 @@ __all__ = [
     "Look",
     "chance_line",
     "collapsed_words",
+    "headline",
     "look_of_row",
     "spread_out",
     "unknown_look",
@@ -51,6 +54,7 @@ INK = "#555555"  # of small print
 SPARE_MARKERS = ("d", "h", "P", "8", "p")
 HALO = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5}  # of words that stand on a line
 SCORE_WORDS = "AUROC on the target (%)"
+HEADLINE_LETTERS = 9  # of a headline in an inch of its figure
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,13 @@ def spread_out(heights: Sequence[float], gap: float | Sequence[float]) -> np.nda
 def chance_line(ax: Axes, horizontal: bool = False) -> None:
     """A dotted line where a ranking is no better than chance."""
     (ax.axhline if horizontal else ax.axvline)(50, color="#888888", linewidth=1, linestyle=":", zorder=0)
+
+
+def headline(figure: Figure, words: str, above: float = 1.02) -> None:
+    """A figure's message over its panels, wrapped to its width; ``above`` is where it stands, 1 the figure's upper edge."""
+    lines = [textwrap.fill(line, int(HEADLINE_LETTERS * figure.get_figwidth())) for line in words.splitlines()]
+    style = {"fontsize": 13, "fontweight": "bold", "ha": "left", "va": "bottom"}
+    figure.text(0.01, above, "\n".join(lines), **style)
 
 
 def use_style() -> None:

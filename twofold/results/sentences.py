@@ -12,10 +12,11 @@ import pandas as pd
 from twofold.data.reading import printable
 from twofold.parts.gaussians import WEAK_CONTRAST
 from twofold.plots.style import collapsed_words
-from twofold.results.statistics import LEVEL
+from twofold.results.statistics import ENOUGH_CLASSES, LEVEL
 
 __all__ = [
     "fallen_words",
+    "few_words",
     "fit_summary",
     "interval_words",
     "left_out_words",
@@ -208,6 +209,17 @@ def with_spread(row: Any) -> str:
     classes = "one class" if row["n_classes"] < 2 else f"classes {row['std_classes']:.1f}"
     seeds = "" if pd.isna(row["std_seeds"]) else f", seeds {row['std_seeds']:.1f}"
     return f"{row['mean']:.1f} ({classes}{seeds})"
+
+
+def few_words(n_classes: int) -> str:
+    """How a sentence begins that speaks of too few classes for a verdict.
+
+    >>> few_words(1), few_words(ENOUGH_CLASSES)
+    ('On 1 class, too few for a verdict, ', '')
+    """
+    if n_classes >= ENOUGH_CLASSES:
+        return ""
+    return f"On {n_classes} class{'' if n_classes == 1 else 'es'}, too few for a verdict, "
 
 
 def fallen_words(collapsed: Mapping[str, Mapping[str, int]]) -> str:

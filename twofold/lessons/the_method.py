@@ -11,12 +11,12 @@ from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
 from twofold.methods import training
 from twofold.parts import alignment, one_class, selection
-from twofold.plots.style import COLORS, INK
+from twofold.plots.style import CLUSTER, COLORS, INK, spread_out
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["ROLES", "diagram", "method_parts", "picture_bars"]
+__all__ = ["ROLES", "diagram", "loss_curves", "loss_words", "method_parts", "picture_bars", "push_words"]
 
 ROLES = {  # kind of box -> face, edge, line of the edge
     "data": ("#FFFFFF", "#555555", "-"),
@@ -110,6 +110,73 @@ def diagram(boxes: Mapping[str, tuple], arrows: Sequence[tuple[str, str]], ax: A
     return ax
 
 
+LOSSES = {  # series -> words, colour, line; no colour here is a role's but that of the source, on which L_AD is
+    "total": ("total (Eq. 10)", "black", "-"),
+    "alignment": ("λ2 L_UDA (Eq. 9)", CLUSTER, "--"),
+    "one_class": ("λ1 L_AD (Eq. 5)", COLORS["source"], ":"),
+}
+
+
+def running_mean(values: np.ndarray, width: int) -> np.ndarray:
+    """Means of every value with those at most ``width // 2`` steps away.
+
+    >>> running_mean(np.array([0.0, 3.0, 6.0, 0.0]), 3).tolist()
+    [1.5, 3.0, 3.0, 3.0]
+    """
+    half = width // 2
+    return np.array([values[max(0, i - half) : i + half + 1].mean() for i in range(len(values))])
+
+
+def loss_curves(losses: Mapping[str, np.ndarray], ax: Axes, width: int = 9) -> Axes:
+    """The losses of every batch, pale, under their running means, each named at its end.
+
+    Parameters
+    ----------
+    losses : one_class and alignment, (steps,) each; their sum is drawn too.
+    width : steps in a mean.
+    """
+    series = {"total": losses["one_class"] + losses["alignment"], **losses}
+    means = {name: running_mean(series[name], width) for name in LOSSES}
+    top = 1.05 * max(values.max() for values in series.values())
+    names = spread_out([mean[-1] for mean in means.values()], 0.08 * top)
+    for (name, (words, color, line)), height in zip(LOSSES.items(), names, strict=True):
+        at = np.arange(1, len(series[name]) + 1)
+        ax.plot(at, series[name], color=color, linewidth=0.8, alpha=0.35)
+        ax.plot(at, means[name], color=color, linestyle=line, linewidth=2.6, label=words)
+        style = {"color": color, "va": "center", "fontweight": "bold", "fontsize": 11}
+        ax.text(1.015, height / top, words, transform=ax.transAxes, **style)
+    ax.set(xlabel="step", ylabel=f"loss of a batch, bold: mean of {width} steps", ylim=(0, top), xlim=(1, len(at)))
+    return ax
+
+
+def loss_words(losses: Mapping[str, np.ndarray], before: float, after: float, first: int = 5) -> str:
+    """What training did to the loss and to the ranking, in one sentence.
+
+    >>> loss_words({"one_class": np.array([2.0, 1.0]), "alignment": np.array([1.0, 1.0])}, 60.0, 70.0, first=1)
+    'In 2 steps the loss goes from 3.00 to 2.00, the AUROC from 60 to 70 %'
+    """
+    total = losses["one_class"] + losses["alignment"]
+    start, end = total[:first].mean(), total[-first:].mean()
+    return f"In {len(total)} steps the loss goes from {start:.2f} to {end:.2f}, the AUROC from {before:.0f} to {after:.0f} %"
+
+
+def push_words(shares: Mapping[float, np.ndarray]) -> str:
+    """How unevenly the negatives are pushed, by temperature, in one sentence.
+
+    Parameters
+    ----------
+    shares : temperature -> (n,) shares of the push.
+
+    >>> push_words({0.1: np.array([0.9, 0.1]), 1.0: np.array([0.6, 0.4])})
+    'Of the push, the nearest negative takes 90 % at τ = 0.1, 60 % at τ = 1; evenly it would be 50 %'
+    """
+    parts = [
+        f"{100 * max(share):.0f} % {'of the push ' * (not i)}at τ = {tau:g}" for i, (tau, share) in enumerate(shares.items())
+    ]
+    even = 100 / len(next(iter(shares.values())))
+    return f"The nearest negative takes {', '.join(parts)}; evenly it would be {even:.0f} %"
+
+
 def picture_bars(shares: np.ndarray, pictures: Tensor, labels: np.ndarray, ax: Axes) -> Axes:
     """A bar over each picture, framed by its label.
 
@@ -124,7 +191,7 @@ def picture_bars(shares: np.ndarray, pictures: Tensor, labels: np.ndarray, ax: A
         ax.bar(i, share, 0.8, color=color, hatch="//" if label else "", edgecolor="white")
         ax.imshow(picture.permute(1, 2, 0).numpy(), extent=(i - 0.4, i + 0.4, -0.22, -0.02), aspect="auto")
         ax.add_patch(Rectangle((i - 0.4, -0.22), 0.8, 0.2, fill=False, edgecolor=color, linewidth=2))
-        ax.text(i, share, f"{100 * share:.0f} %", ha="center", va="bottom", fontsize=9)
+        ax.text(i, share, f"{100 * share:.0f} %", ha="center", va="bottom", fontsize=13, fontweight="bold")
     ax.set(xlim=(-0.7, len(shares) - 0.3), ylim=(-0.24, 1), xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax

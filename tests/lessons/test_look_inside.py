@@ -237,3 +237,43 @@ def test_rows_wear_the_colour_of_the_method_whose_word_they_are(taken):
         lesson.disagreement_rows(taken, "no such control", -taken.scores, n=2, size_px=8)[1][3]
         == look_of("no such control").color
     )
+
+
+def test_every_panel_of_scores_has_one_range_and_says_what_it_cuts(taken, ax):
+    lesson.score_histograms(taken, ax, top=1e-6)
+    assert ax.get_xlim() == lesson.REACH
+    assert [words.split(":")[0] for words in written(ax)] == ["source train", "target normal", "target anomalous"]
+    stretched = replace(taken, scores=7 * taken.scores, source_scores=7 * taken.source_scores)
+    figure, other = plt.subplots()
+    lesson.score_histograms(stretched, other, top=1e-6)
+    assert written(other) == written(ax), "a unit of scores means nothing"
+    plt.close(figure)
+
+
+def test_anomalies_are_missed_below_the_highest_twentieth_of_the_normals(taken):
+    labels = np.repeat([0, 1], [100, 4])
+    run = replace(taken, labels=labels, scores=np.concatenate([np.arange(100.0), [10.0, 94.0, 95.0, 99.0]]))
+    assert lesson.overlap(run) == 0.5
+    name = taken.config.name
+    said = "At the score that 5 % of the target's normals exceed, anomalies that are missed: "
+    assert lesson.overlap_words([run]) == f"{said}50% under {name}"
+    assert lesson.overlap_words([replace(run, scores=np.full(104, np.nan))]) == "No run has scores to show"
+
+
+def test_the_messages_count_what_their_pictures_show(taken):
+    top, bottom = lesson.extreme_rows(taken, n=7, size_px=8)
+    name = taken.config.name
+    assert lesson.extreme_words([taken], 7) == (
+        f"Anomalies among the 7 most and the 7 least anomalous: {name} {int(top[2].sum())} and {int(bottom[2].sum())}"
+    )
+    mine, theirs = lesson.disagreement_rows(taken, "target_only", -taken.scores, n=7, size_px=8)
+    said = f"{name} about {int(top[2].sum())} of 7 and target_only about {int(bottom[2].sum())} of 7"
+    assert lesson.disagreement_words([mine, theirs], [name, "target_only"]).endswith(said)
+    seen = taken.task.target_train_labels
+    assert lesson.selection_words([taken]).endswith(
+        f"{taken.selected.sum()} of {len(seen)} are taken for normal, "
+        f"with {seen[taken.selected].sum()} of the {seen.sum()} anomalies"
+    )
+    assert f"before training {lesson.nearness(taken.source_before, taken.target_before, taken.labels):.0f}, {name}" in (
+        lesson.tsne_words([taken])
+    )

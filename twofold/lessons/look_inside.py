@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import TSNE
@@ -21,28 +21,37 @@ from twofold.compute import single_thread
 from twofold.data.domains import View
 from twofold.data.tasks import Task
 from twofold.networks.cache import EmbeddingCache
-from twofold.plots.style import COLORS, MARKERS, collapsed_words
+from twofold.plots.style import COLORS, HALO, MARKERS, collapsed_words
 from twofold.results.statistics import class_means, look_of
 from twofold.runs.config import RunConfig
+from twofold.runs.metrics import auroc
 from twofold.runs.run import build, prepare, run
 
 __all__ = [
     "ROLES",
     "Anatomy",
     "disagreement_rows",
+    "disagreement_words",
     "distance_arrows",
     "distance_means",
     "distance_table",
     "extreme_rows",
+    "extreme_words",
     "features_before_and_after",
+    "nearness",
+    "overlap",
+    "overlap_words",
     "proxy_a_distance",
     "score_histograms",
     "selection_rows",
+    "selection_words",
     "tsne",
     "tsne_panel",
+    "tsne_words",
 ]
 
 ROLES = ("normal", "anomalous")  # of labels 0 and 1
+REACH = (0.6, 4.0)  # of the axis of scores, in median target normals
 ROLE_WORDS = {"source": "source train", "normal": "target normal", "anomalous": "target anomalous"}
 
 
@@ -257,7 +266,34 @@ def distance_arrows(table: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def tsne_panel(z_source: np.ndarray, z_target: np.ndarray, labels: np.ndarray, ax: Axes, most: int = 120) -> Axes:
+def nearness(z_source: np.ndarray, z_target: np.ndarray, labels: np.ndarray) -> float:
+    """How well the distance to the nearest picture of the source tells target normals from anomalies: AUROC in percent.
+
+    Parameters
+    ----------
+    z_source : (n_source, d)
+    z_target : (n, d)
+    labels : (n,) 0 normal, 1 anomalous; they judge.
+
+    >>> nearness(np.array([[0.0], [9.0]]), np.array([[0.1], [8.8], [5.0], [9.1]]), np.array([0, 0, 1, 1]))
+    75.0
+    """
+    with single_thread():
+        return auroc(labels, cdist(z_target, z_source).min(axis=1))
+
+
+def tsne_words(anatomies: Sequence[Anatomy]) -> str:
+    """What the maps of some runs show, measured where the features are and not on a map: one sentence, means over classes."""
+    found: dict[str, list[float]] = {}
+    for run_ in anatomies:
+        found.setdefault("before training", []).append(nearness(run_.source_before, run_.target_before, run_.labels))
+        if np.isfinite(run_.target).all() and np.isfinite(run_.source).all():
+            found.setdefault(run_.config.name, []).append(nearness(run_.source, run_.target, run_.labels))
+    parts = ", ".join(f"{name} {np.mean(values):.0f}" for name, values in found.items())
+    return f"Does nearness to the source tell the target's normals from anomalies? AUROC (%): {parts}"
+
+
+def tsne_panel(z_source: np.ndarray, z_target: np.ndarray, labels: np.ndarray, ax: Axes, most: int = 60) -> Axes:
     """Source, target normals and target anomalies on one map, in the palette; labels only colour it.
 
     What lies far outside is drawn at the edge: how far it lies means nothing.
@@ -268,31 +304,60 @@ def tsne_panel(z_source: np.ndarray, z_target: np.ndarray, labels: np.ndarray, a
     reach = 0.3 * (high - low)
     for role, drawn in layout.items():
         places = np.clip(drawn, low - reach, high + reach)
-        style = {"s": 26 if role == "anomalous" else 22, "alpha": 0.75, "linewidth": 0.3, "edgecolor": "white"}
+        style = {"s": 52 if role == "anomalous" else 44, "alpha": 0.8, "linewidth": 0.5, "edgecolor": "white"}
         ax.scatter(*places.T, color=COLORS[role], marker=MARKERS[role], label=ROLE_WORDS[role], **style)
     ax.set(xticks=[], yticks=[])
     ax.spines[["left", "bottom"]].set_color("#CCCCCC")
     return ax
 
 
-def score_histograms(run_: Anatomy, ax: Axes, bins: int = 40) -> Axes:
-    """Scores of source train, target normal and target anomalous pictures, from zero on; labels only colour them."""
+def overlap(run_: Anatomy) -> float:
+    """Share of a run's test anomalies that score below its highest-scoring twentieth of normals, in [0, 1]."""
+    normal, anomalous = (run_.scores[run_.labels == label] for label in (0, 1))
+    return float((anomalous < np.quantile(normal, 0.95)).mean())
+
+
+def overlap_words(anatomies: Sequence[Anatomy]) -> str:
+    """Under which run anomalies hide among the normals, and under which they stand out: one sentence, means over classes."""
+    hidden: dict[str, list[float]] = {}
+    for run_ in anatomies:
+        if np.isfinite(run_.scores).all():
+            hidden.setdefault(run_.config.name, []).append(overlap(run_))
+    if not hidden:
+        return "No run has scores to show"
+    parts = ", ".join(f"{np.mean(shares):.0%} under {name}" for name, shares in hidden.items())
+    return f"At the score that 5 % of the target's normals exceed, anomalies that are missed: {parts}"
+
+
+def score_histograms(run_: Anatomy, ax: Axes, bins: int = 28, top: float = 60.0) -> Axes:
+    """Scores of source train, target normal and target anomalous pictures; labels only colour them.
+
+    All panels have one logarithmic range: a score is drawn in units of the run's median target normal (1 on the axis), within
+    ``REACH``, at whose ends the rest is gathered; a bar higher than ``top`` percent is cut, and its height written.
+    """
     parts = {"source": run_.source_scores, **{role: run_.scores[run_.labels == i] for i, role in enumerate(ROLES)}}
     scores = np.concatenate(list(parts.values()))
-    ax.set_xlabel("anomaly score")
+    ax.set_xlabel("score / median target normal")
     if not np.isfinite(scores).all():
         ax.text(0.5, 0.5, "scores are not finite", transform=ax.transAxes, ha="center")
         return ax
-    edges = np.linspace(0, max(1.02 * np.quantile(scores, 0.995), 1e-9), bins + 1)
+    unit, edges = max(float(np.median(parts["normal"])), 1e-9), np.geomspace(*REACH, bins + 1)
+    tall = []
     for (role, part), (fill, style) in zip(parts.items(), ((True, ":"), (False, "-"), (False, "--")), strict=True):
         weights = np.full(len(part), 100 / len(part))
         shared = {"bins": edges, "weights": weights, "color": COLORS[role]}
-        clipped = np.minimum(part, edges[-1])
+        clipped = np.clip(part / unit, *REACH)
+        if (highest := 100 * np.histogram(clipped, edges)[0].max() / len(part)) > top:
+            tall.append((highest, role))
         if fill:
             ax.hist(clipped, alpha=0.3, **shared)
         ax.hist(clipped, histtype="step", linewidth=1.8, linestyle=style, label=ROLE_WORDS[role], **shared)
-    ax.set_ylabel("pictures of a part (%)")
-    ax.xaxis.set_major_locator(MaxNLocator(5))
+    for i, (highest, role) in enumerate(tall):
+        place = {"transform": ax.transAxes, "ha": "right", "va": "top", "fontsize": 10, "bbox": HALO}
+        ax.text(0.97, 0.97 - 0.18 * i, f"{ROLE_WORDS[role]}:\none bar of {highest:.0f} %", color=COLORS[role], **place)
+    ax.set(xscale="log", xlim=REACH, ylim=(0, top), ylabel="pictures of a kind (%)")
+    ax.set_xticks([REACH[0], 1, 2, REACH[1]], [f"≤{REACH[0]:g}", "1", "2", f"≥{REACH[1]:g}"])
+    ax.minorticks_off()
     return ax
 
 
@@ -313,6 +378,27 @@ def selection_rows(run_: Anatomy, n: int = 12, size_px: int = 48) -> list[tuple]
     return rows
 
 
+def selection_words(anatomies: Sequence[Anatomy]) -> str:
+    """How much of the unlabelled target some runs took for normal, and how much of that is: a line a run."""
+    lines = []
+    for run_ in anatomies:
+        taken, normal = run_.selected, run_.task.target_train_labels == 0
+        lines.append(
+            f"Normal {run_.result['normal']}, {run_.config.name}: {taken.sum()} of {len(taken)} are taken for normal, "
+            f"with {(taken & ~normal).sum()} of the {(~normal).sum()} anomalies"
+        )
+    return "\n".join(lines)
+
+
+def extreme_words(anatomies: Sequence[Anatomy], n: int = 12) -> str:
+    """How many of the most and of the least anomalous pictures are anomalies, by run: one sentence."""
+    parts = []
+    for run_ in anatomies:
+        order = run_.labels[np.argsort(-run_.scores, kind="stable")]
+        parts.append(f"{run_.config.name} {order[:n].sum()} and {order[::-1][:n].sum()}")
+    return f"Anomalies among the {n} most and the {n} least anomalous: " + ", ".join(parts)
+
+
 def extreme_rows(run_: Anatomy, n: int = 12, size_px: int = 48) -> list[tuple]:
     """Rows for ``pictures.picture_rows``: the test pictures a run finds most and least anomalous, framed by what they are."""
     order, color = np.argsort(-run_.scores, kind="stable"), look_of(run_.config.method).color
@@ -321,6 +407,18 @@ def extreme_rows(run_: Anatomy, n: int = 12, size_px: int = 48) -> list[tuple]:
         _framed(run_.task.target_test, rows, run_.labels, f"{run_.config.name}, {words}", color, size_px)
         for words, rows in halves
     ]
+
+
+def disagreement_words(rows: Sequence[tuple], names: Sequence[str]) -> str:
+    """How often each of two is right about what it alone finds odd: one sentence.
+
+    Parameters
+    ----------
+    rows : from ``disagreement_rows``.
+    names : of the run and of the control.
+    """
+    parts = [f"{name} about {int(row[2].sum())} of {len(row[2])}" for row, name in zip(rows, names, strict=True)]
+    return "Where two rankings differ most, right to find a picture odd are " + " and ".join(parts)
 
 
 def disagreement_rows(run_: Anatomy, control: str, scores: np.ndarray, n: int = 12, size_px: int = 48) -> list[tuple]:

@@ -21,6 +21,7 @@ from twofold.lessons.beyond_the_paper import (
     summary_table,
     warning_dots,
     warning_table,
+    warning_words,
 )
 from twofold.results.statistics import PROTOCOL
 from twofold.results.tables import pair_name
@@ -209,3 +210,21 @@ def test_layers_stand_one_by_one_and_fused_and_pairs_of_one_target_count_once():
     assert table["layer"].tolist() == ["encoder hidden", "encoder last", "backbone hidden", "backbone last", "all four, fused"]
     assert table["target_only"].tolist() == ["75.0"] * 4 + ["90.0"]  # (85 + 65) / 2, (85 + 95) / 2
     assert table["source_knn"].tolist() == ["75.0"] * 5
+
+
+def test_the_four_kinds_of_warning_are_counted_in_their_corners_and_said(figure):
+    frame = runs({ME: (95, 70, 60, 90, 91)}, **of(DEV)).assign(contrast=[0.5, 0.1, 0.4, 0.2, 0.6])
+    ax = warning_dots(frame, ME, 0.25, figure.subplots())
+    assert {text.get_text() for text in ax.texts} == {
+        "warned, not poor: 1",
+        "warned, poor: 1",
+        "not warned, not poor: 2",
+        "not warned, poor: 1",
+    }
+    assert [set(line.get_xdata()) for line in ax.lines[:1]] == [{0.25}]
+    assert [set(line.get_ydata()) for line in ax.lines[1:]] == [{80.0}]
+    assert ax.get_ylim()[0] < 60
+    said = "Contrast under 0.25 warns of 1 of the 2 runs under AUROC 80 %, and of 1 of the 3 others"
+    assert warning_words(frame, 0.25) == said
+    sound = frame[frame["auroc"] > 80]
+    assert warning_words(sound, 0.25) == "No run is under AUROC 80 %; contrast under 0.25 warns of 1 of the 3"

@@ -105,6 +105,7 @@ def test_each_method_has_a_line_over_the_shares_in_each_panel():
     figure = share_panels(frame, ME, plt.figure(layout="constrained"))
     panels = [ax for ax in figure.axes if ax.has_data()]
     assert len(panels) == 5
+    assert len({ax.get_ylim() for ax in panels}) == 1, "a point of AUROC is as long in every panel"
     for ax in panels:
         assert [line.get_xdata().tolist() for line in ax.lines] == [[0.0, 30.0]] * 2
         np.testing.assert_allclose([line.get_ydata() for line in ax.lines], [[80.0, 80.0], [80.5, 80.5]])

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from twofold.data.domains import Domain
-from twofold.plots.style import COLORS
+from twofold.plots.style import COLORS, HALO, INK
 from twofold.results.controls import LEAST_GAP, best_controls, over_pairs
 from twofold.results.sentences import verdict_count, verdict_words
 from twofold.results.statistics import PAIR, TRIAL, class_means, look_of
@@ -364,23 +364,45 @@ def warning_table(frame: pd.DataFrame, threshold: float, poor: float = 80.0) -> 
     return pd.DataFrame(rows)
 
 
-def warning_dots(frame: pd.DataFrame, method: str, threshold: float, ax: Axes) -> Axes:
-    """AUROC against contrast, a dot a run; grey where it warned.
+def warning_words(frame: pd.DataFrame, threshold: float, poor: float = 80.0) -> str:
+    """What the warning caught, and what it cost: one sentence.
 
     Parameters
     ----------
-    frame, threshold : as in ``warning_table``.
+    frame, threshold, poor : as in ``warning_table``.
+    """
+    warned, bad = frame["contrast"] < threshold, frame["auroc"] < poor
+    others = f"{(warned & ~bad).sum()} of the {(~bad).sum()} others"
+    if not bad.any():
+        return f"No run is under AUROC {poor:g} %; contrast under {threshold:g} warns of {others.removesuffix(' others')}"
+    caught = f"{(warned & bad).sum()} of the {bad.sum()} runs under AUROC {poor:g} %"
+    return f"Contrast under {threshold:g} warns of {caught}, and of {others}"
+
+
+def warning_dots(frame: pd.DataFrame, method: str, threshold: float, ax: Axes, poor: float = 80.0) -> Axes:
+    """AUROC against contrast, a dot a run; grey where it warned, the four kinds named and counted in their corners.
+
+    Parameters
+    ----------
+    frame, threshold, poor : as in ``warning_table``.
     method : whose runs they are.
     """
     for weak, group in frame.groupby(frame["contrast"] < threshold):
         color, words = (GREY, "warned") if weak else (look_of(method).color, "not warned")
         ax.scatter(group["contrast"], group["auroc"], s=14, alpha=0.6, color=color, linewidths=0, label=words)
     ax.axvline(threshold, color="#444444", linewidth=1, linestyle="--")
-    ax.set_xlim(left=0)
+    ax.axhline(poor, color="#444444", linewidth=1, linestyle="--")
+    ax.set(xlim=(0, max(ax.get_xlim()[1], 1.6 * threshold)), ylim=(min(ax.get_ylim()[0], poor - 8), 102))
+    warned, bad = frame["contrast"] < threshold, frame["auroc"] < poor
+    for weak, x, side in ((True, 0.01, "left"), (False, 0.99, "right")):
+        for low, y in ((False, (poor + 1.5)), (True, (poor - 1.5))):
+            words = (
+                f"{'' if weak else 'not '}warned, {'poor' if low else 'not poor'}: {((warned == weak) & (bad == low)).sum()}"
+            )
+            place = {"transform": ax.get_yaxis_transform(), "ha": side, "va": "top" if low else "bottom", "bbox": HALO}
+            ax.text(x, y, words, fontsize=11, color=INK if weak else look_of(method).color, fontweight="bold", **place)
     ax.set_xlabel("contrast of the unlabelled target (no unit)")
     ax.set_ylabel("AUROC on the target (%)")
-    for handle in ax.legend(loc="lower right", fontsize=10).legend_handles:
-        handle.set(alpha=1, sizes=[40])
     return ax
 
 

@@ -186,7 +186,7 @@ def share_panels(frame: pd.DataFrame, method: str, figure: Figure) -> Figure:
     means = class_means(frame, [*PAIR, "method", "anomaly_ratio"])
     pairs, lines = list(means.groupby(PAIR, sort=False)), {}
     columns = min(3, len(pairs))
-    axes = figure.subplots(-(-len(pairs) // columns), columns, squeeze=False).ravel()
+    axes = figure.subplots(-(-len(pairs) // columns), columns, sharey=True, squeeze=False).ravel()
     for i, (ax, (pair, of_pair)) in enumerate(zip(axes, pairs, strict=False)):
         for name, rows in of_pair.groupby("method", sort=False):
             base, _, changed = str(name).partition("[")

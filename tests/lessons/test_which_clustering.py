@@ -92,5 +92,52 @@ def test_a_selection_is_named_with_its_auroc_or_its_collapse():
     classes, mean = ax.collections[:2]
     np.testing.assert_allclose(classes.get_offsets(), [[80, 50], [100, 70]])
     np.testing.assert_allclose(mean.get_offsets(), [[90, 60]])
+    assert ax.get_xlim() == ax.get_ylim(), "a point of purity is as long as one of recall"
     assert to_hex(mean.get_facecolor()[0]) == SELECTION_LOOKS["kmeans"].color.lower()
     plt.close(figure)
+
+
+def test_a_map_draws_what_lies_far_out_at_its_edge_and_all_reach_as_far():
+    space = np.concatenate([np.random.default_rng(0).normal(size=(50, 2)), [[90.0, 0.0]]])
+    heap = clusters.Heap(None, space, np.zeros(51, int))
+    figure, ax = plt.subplots()
+    clusters.cluster_map(heap, np.zeros(51, int), ax, legend=False)
+    (low, high), mean, spread = ax.get_xlim(), space[:, 0].mean(), space[:, 0].std()
+    drawn = np.concatenate([c.get_offsets() for c in ax.collections])
+    assert low < drawn[:, 0].min() <= drawn[:, 0].max() < high
+    np.testing.assert_allclose(drawn[:, 0].max(), mean + clusters.REACH * spread)
+    np.testing.assert_allclose(drawn[:-1, 0], space[:-1, 0])
+    assert ax.get_legend() is None
+    plt.close(figure)
+
+
+def test_what_the_dominant_cluster_takes_is_said():
+    heap = clusters.Heap(None, np.zeros((4, 1)), np.array([0, 0, 1, 0]))
+    said = clusters.dominant_words({"K = 1": (heap, np.zeros(4, int)), "K = 2": (heap, np.array([0, 0, 1, 1]))})
+    assert said == "The dominant cluster takes of the target 100% at K = 1 (75% of it normal), 50% at K = 2 (100% of it normal)"
+
+
+def counted(k, auroc, purity, recall, **fields):
+    return runs("twofold", auroc, n_clusters=k, purity=purity, recall=recall, accuracy=0.5, **fields)
+
+
+def test_the_best_number_of_clusters_and_the_ends_are_said_and_a_collapsed_one_is_not_best():
+    frame = together(counted(2, 70.0, 0.9, 0.8), counted(4, 80.0, 1.0, 0.5), counted(8, 99.0, 1.0, 0.4, collapsed=True))
+    said = clusters.count_words(selection_means(frame, ["n_clusters", "method"]))
+    assert said == (
+        "On 1 class, too few for a verdict, highest at K = 4: AUROC 80.0 %, 100% pure, 50% of the normals; "
+        "K = 2: AUROC 70.0 %, 90% pure, 80% of the normals"
+    )
+
+
+def test_the_best_selection_is_one_that_reads_no_label():
+    frame = together(
+        runs("twofold", 70.0, selection="kmeans", purity=0.9, recall=0.8, accuracy=0.5),
+        runs("twofold", 80.0, selection="gmm", purity=1.0, recall=0.5, accuracy=0.5),
+        runs("oracle", 95.0, selection="oracle", purity=1.0, recall=1.0, accuracy=1.0),
+    )
+    said = clusters.selection_words(selection_means(frame, ["selection", "method"]))
+    assert said == (
+        "On 1 class, too few for a verdict, Gaussian mixture has the highest AUROC, 80.0 %: 100% pure, 50% of the normals; "
+        "then K-means 70.0"
+    )

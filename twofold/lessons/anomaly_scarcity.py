@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-__all__ = ["first_below"]
+from twofold.results.sentences import few_words
+
+__all__ = ["fall_words", "first_below"]
 
 
 def first_below(values: pd.Series, threshold: pd.Series | float) -> float | None:
@@ -24,3 +26,23 @@ def first_below(values: pd.Series, threshold: pd.Series | float) -> float | None
     """
     below = values.index[values < threshold]
     return float(min(below)) if len(below) else None
+
+
+def fall_words(means: pd.DataFrame, level: pd.DataFrame) -> str:
+    """From which share of anomalies each method lies below the source alone: one sentence.
+
+    Parameters
+    ----------
+    means : from ``results.statistics.class_means``, a row a share and method; collapsed places are passed over.
+    level : the row of ``source_only``.
+    """
+    source = level["mean"].iloc[0]
+    if pd.isna(source):
+        return "source_only collapsed: there is no level to fall below"
+    places = {}
+    for method, rows in means.groupby("method", sort=False):
+        below = first_below(rows.set_index("anomaly_ratio")["mean"], source)
+        places.setdefault("at no share" if below is None else f"from {below:.0%} anomalies", []).append(method)
+    parts = "; ".join(f"{', '.join(methods)} {place}" for place, methods in places.items())
+    few = few_words(int(means["n_classes"].min()))
+    return f"{few}{'below' if few else 'Below'} source_only ({source:.0f} %): {parts}"

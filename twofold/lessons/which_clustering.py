@@ -18,13 +18,29 @@ from twofold.networks.backbones import load_encoder
 from twofold.networks.cache import EmbeddingCache
 from twofold.parts.selection import CLUSTERINGS, whiten
 from twofold.plots.style import CLUSTER, MARKERS, SELECTION_LOOKS, Look, collapsed_words, look_of_row, spread_out
+from twofold.results.sentences import few_words
 from twofold.runs.config import RunConfig
 from twofold.runs.run import prepare
 
-__all__ = ["CLUSTER_COLORS", "Heap", "cluster_map", "cluster_rows", "clusters", "selection_map", "target_heap"]
+__all__ = [
+    "CLUSTER_COLORS",
+    "Heap",
+    "cluster_map",
+    "cluster_rows",
+    "clusters",
+    "count_words",
+    "dominant_words",
+    "selection_map",
+    "selection_words",
+    "sizes_words",
+    "target_heap",
+]
 
 # the dominant one first; none is the colour of a role, which the pictures' frames have
 CLUSTER_COLORS = (CLUSTER, "#56B4E9", "#CC79A7", "#8C6D31", "#7A1FA2", "#999999", "#DDCC77", "#7F1D1D", "#B48CD2", "#000000")
+
+
+REACH = 2.5  # of a map, standard deviations from its middle
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,16 +111,47 @@ def clusters(space: np.ndarray, method: str = "kmeans", n_clusters: int = 2, see
     return np.array([order.index(cluster) for cluster in found])
 
 
-def cluster_map(heap: Heap, found: np.ndarray, ax: Axes, revealed: bool = True) -> Axes:
+def sizes_words(found: np.ndarray) -> str:
+    """How many pictures each cluster holds; clusters of one picture are counted.
+
+    >>> sizes_words(np.array([0, 0, 0, 1, 1, 2, 3])), sizes_words(np.array([0, 0, 1]))
+    ('clusters of 3, 2 and 2 x 1 pictures', 'clusters of 2 and 1 x 1 pictures')
+    """
+    sizes = np.bincount(found)
+    alone = int((sizes == 1).sum())
+    large = ", ".join(map(str, sizes[sizes > 1]))
+    return f"clusters of {large}{f' and {alone} x 1' if alone else ''} pictures"
+
+
+def dominant_words(found: Mapping[str, tuple[Heap, np.ndarray]]) -> str:
+    """How much of the target the dominant cluster takes, and how much of that is normal: one sentence.
+
+    Parameters
+    ----------
+    found : words for a clustering -> its heap and what ``clusters`` found in it.
+    """
+    parts = []
+    for words, (heap, own) in found.items():
+        taken = own == 0
+        parts.append(f"{taken.mean():.0%} at {words} ({(heap.labels[taken] == 0).mean():.0%} of it normal)")
+    return "The dominant cluster takes of the target " + ", ".join(parts)
+
+
+def cluster_map(heap: Heap, found: np.ndarray, ax: Axes, revealed: bool = True, legend: bool = True) -> Axes:
     """The first two directions of the clustered space: colour is the cluster, a cross is an anomaly.
+
+    All maps reach ``REACH`` standard deviations from the middle; what lies farther out is drawn at the edge.
 
     Parameters
     ----------
     heap : from ``target_heap``.
     found : (n,) from ``clusters``.
     revealed : whether anomalies get their mark.
+    legend : whether this map says what the marks are; of several one is enough.
     """
-    x, y = heap.space[:, 0], heap.space[:, min(1, heap.space.shape[1] - 1)]
+    space = heap.space[:, [0, min(1, heap.space.shape[1] - 1)]]
+    low, high = space.mean(axis=0) - REACH * space.std(axis=0), space.mean(axis=0) + REACH * space.std(axis=0)
+    x, y = np.clip(space, low, high).T
     for cluster in range(found.max() + 1):
         for anomalous in (False, True):
             rows = (found == cluster) & ((heap.labels == 1) == anomalous)
@@ -114,17 +161,19 @@ def cluster_map(heap: Heap, found: np.ndarray, ax: Axes, revealed: bool = True) 
             ax.scatter(
                 x[rows], y[rows], s=size, color=color, marker=marker, edgecolor=edge, linewidth=0.6, zorder=2 + anomalous
             )
-    if revealed:
+    if revealed and legend:
         for role in ("normal", "anomalous"):
             marker = MARKERS["anomalous" if role == "anomalous" else "source"]
             ax.scatter(
                 [], [], color="#888888", marker=marker, edgecolor="black" if role == "anomalous" else "white", label=role
             )
-        ax.legend(fontsize=8, handletextpad=0.1, loc="upper right")
+        ax.legend(fontsize=10, handletextpad=0.1, loc="best")
     ax.set_xticks([])
     ax.set_yticks([])
-    ax.set_xlabel("1st whitened direction", fontsize=9)
-    ax.set_ylabel("2nd", fontsize=9)
+    margin = np.maximum(0.06 * (high - low), 1e-9)
+    ax.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
+    ax.set_xlabel("1st direction clustered")
+    ax.set_ylabel("2nd direction clustered")
     return ax
 
 
@@ -159,10 +208,56 @@ def cluster_rows(
     return rows
 
 
+def selection_words(tables: Mapping[str, pd.DataFrame], key: str = "selection") -> str:
+    """Which selection that reads no label has the highest AUROC, and how pure and complete it is: one sentence.
+
+    Parameters
+    ----------
+    tables, key : as in ``selection_map``.
+    """
+    told = tables["auroc"][key].eq("oracle") | tables["auroc"]["method"].eq("oracle") | tables["auroc"]["mean"].isna()
+    alive = tables["auroc"][~told].sort_values("mean", ascending=False)
+    if alive.empty:
+        return "Every selection that reads no label collapsed"
+    quality = {of: tables[of].set_index(key)["mean"] for of in ("purity", "recall")}
+    best = alive.iloc[0]
+    rest = ", ".join(
+        f"{look_of_row(row, key, SELECTION_LOOKS).words} {row['mean']:.1f}" for _, row in alive.iloc[1:].iterrows()
+    )
+    return (
+        f"{few_words(int(best['n_classes']))}{look_of_row(best, key, SELECTION_LOOKS).words} has the highest AUROC, "
+        f"{best['mean']:.1f} %: {quality['purity'][best[key]]:.0%} pure, {quality['recall'][best[key]]:.0%} of the normals"
+        + (f"; then {rest}" if rest else "")
+    )
+
+
+def count_words(tables: Mapping[str, pd.DataFrame]) -> str:
+    """At which number of clusters the AUROC is highest, and what the other end gives: one sentence.
+
+    Parameters
+    ----------
+    tables : from ``results.statistics.selection_means``, a row a number of clusters.
+    """
+    auroc = tables["auroc"].dropna(subset="mean").set_index("n_clusters").sort_index()
+    if auroc.empty:
+        return "Collapsed at every number of clusters"
+    quality = {of: tables[of].set_index("n_clusters")["mean"] for of in ("purity", "recall")}
+    best = auroc["mean"].idxmax()
+    shown = [best, *(k for k in auroc.index[[0, -1]] if k != best)]
+    parts = [
+        f"K = {k}: AUROC {auroc['mean'][k]:.1f} %, {quality['purity'][k]:.0%} pure, {quality['recall'][k]:.0%} of the normals"
+        for k in shown
+    ]
+    few = few_words(int(auroc["n_classes"].min()))
+    return f"{few}{'highest' if few else 'Highest'} at {'; '.join(parts)}"
+
+
 def selection_map(
     tables: Mapping[str, pd.DataFrame], ax: Axes, key: str = "selection", looks: Mapping[str, Look] = SELECTION_LOOKS
 ) -> Axes:
     """Recall against purity: a small mark a class, a large one the mean of a selection, with the AUROC that came of it.
+
+    Both axes have one range, so that a point of purity is as long as one of recall.
 
     Parameters
     ----------
@@ -176,19 +271,17 @@ def selection_map(
         look = look_of_row(purity, key, looks)
         dots = 100 * pd.DataFrame({"x": purity["classes"], "y": recall["classes"]}, dtype=float)
         x, y = 100 * purity["mean"], 100 * recall["mean"]
-        ax.scatter(dots["x"], dots["y"], s=18, color=look.color, marker=look.marker, alpha=0.65, linewidth=0)
+        ax.scatter(dots["x"], dots["y"], s=26, color=look.color, marker=look.marker, alpha=0.8, linewidth=0)
         ax.scatter(x, y, s=130, color=look.color, marker=look.marker, edgecolor="white", zorder=4)
         score = collapsed_words(auroc) if pd.isna(auroc["mean"]) else f"AUROC {auroc['mean']:.1f}"
         tops.append((y, x, f"{look.words}: {score}", look.color))
-    low, high = ax.get_ylim()
-    right = ax.get_xlim()[1]
+    low, high = min(ax.get_xlim()[0], ax.get_ylim()[0]), 102.0
     for (y, x, text, color), place in zip(tops, spread_out([top[0] for top in tops], 0.075 * (high - low)), strict=True):
         ax.annotate(
             text, (x, y), (1.04, (place - low) / (high - low)), textcoords="axes fraction", va="center", color=color,
             fontsize=10, fontweight="bold", arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7, "shrinkB": 6},
         )  # fmt: skip
-    ax.set_xlim(right=right)
-    ax.set_ylim(low, high)
+    ax.set(xlim=(low, high), ylim=(low, high))
     ax.set_xlabel("purity: normals among the selected (%)")
     ax.set_ylabel("recall: selected among the normals (%)")
     return ax

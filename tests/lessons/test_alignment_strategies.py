@@ -3,9 +3,11 @@
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from given import around, together
 
 from twofold.lessons import alignment_strategies as arrows
 from twofold.lessons.beyond_dsvdd import descent, pull
+from twofold.results.statistics import class_means
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +59,10 @@ def test_figures_draw_every_point_and_arrow(batch):
     assert (fields[2].U == 0).all()  # MMD: anomalies
     assert (fields[1].U != 0).any()  # and normals
     plt.close(figure)
+
+
+def test_alignments_are_said_by_rate_from_the_highest_and_what_collapsed_last():
+    at = [("mmd", 0.1, 70.0, {}), ("grl", 0.1, 60.0, {}), ("mmd", 1.0, 99.0, {"collapsed": True}), ("grl", 1.0, 65.0, {})]
+    frame = together(*(around("twofold", auroc, alignment=a, learning_rate=rate, **more) for a, rate, auroc, more in at))
+    said = arrows.rate_words(class_means(frame, ["alignment", "learning_rate", "method"]))
+    assert said == "AUROC (%) by learning rate: at 0.1 MMD 70, GRL 60; at 1 GRL 65, MMD (5/5 collapsed)"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
@@ -13,9 +14,10 @@ from torch import Tensor
 
 from twofold.lessons.beyond_dsvdd import descent
 from twofold.parts.alignment import DomainDiscriminator, contrastive_loss, domain_adversarial_loss, mmd_loss, reverse_gradient
-from twofold.plots.style import COLORS, MARKERS
+from twofold.plots.style import ALIGNMENT_LOOKS, COLORS, MARKERS, collapsed_words, look_of_row
+from twofold.results.sentences import few_words
 
-__all__ = ["ToyBatch", "alignment_arrows", "toy_batch", "toy_losses"]
+__all__ = ["ToyBatch", "alignment_arrows", "rate_words", "toy_batch", "toy_losses"]
 
 
 @dataclass(frozen=True)
@@ -126,3 +128,22 @@ def alignment_arrows(
         ax.set_ylim(-0.75, 1.65)
         ax.set_axis_off()
         ax.set_title(f"{name}{heading}", fontsize=11)
+
+
+def rate_words(means: pd.DataFrame) -> str:
+    """Which alignment is highest at each learning rate, and which collapsed there: one sentence.
+
+    Parameters
+    ----------
+    means : from ``results.statistics.class_means``, a row an alignment and rate, of one method.
+    """
+    parts = []
+    for rate, rows in means.groupby("learning_rate"):
+        rows = rows.sort_values("mean", ascending=False, na_position="last")
+        words = [
+            look_of_row(row, "alignment", ALIGNMENT_LOOKS).words
+            + (f" {row['mean']:.0f}" if pd.notna(row["mean"]) else f" ({collapsed_words(row)})")
+            for row in rows.to_dict("records")
+        ]
+        parts.append(f"at {rate:g} {', '.join(words)}")
+    return f"{few_words(int(means['n_classes'].min()))}AUROC (%) by learning rate: {'; '.join(parts)}"

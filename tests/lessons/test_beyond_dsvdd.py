@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from given import runs, together, written
+from given import around, runs, together, written
 
 from twofold.lessons import beyond_dsvdd as lesson
 from twofold.parts.one_class import dsvdd_loss, msc_loss
@@ -62,4 +62,25 @@ def test_gains_of_panels_that_share_their_axis_cut_nothing_off():
     for panel, value in zip(panels, (20.0, 80.0), strict=True):
         gains(panel, runs("source_only", value))
     assert panels[1].get_ylim()[0] < 20
+    plt.close(figure)
+
+
+def test_gains_are_said_by_objective_and_a_collapse_is_no_gain():
+    sound = class_means(together(around("source_only", 50.0), around("twofold", 60.0)))
+    fallen = class_means(together(around("source_only", 50.0), around("twofold", 60.0, collapsed=True)))
+    said = lesson.gain_words({"DSVDD": sound, "MSC": fallen}, "source_only", "twofold")
+    assert said == "twofold to source_only: +10.0 points under DSVDD, no number (collapsed) under MSC"
+
+
+def test_the_arrows_and_points_of_both_objectives_lie_within_their_panels():
+    views, center = lesson.toy_views()
+    losses = {"DSVDD": lambda z: dsvdd_loss(z, center), "MSC": lambda z: msc_loss(z[:6], z[6:], center, 1.0)}
+    figure, axes = plt.subplots(1, 2)
+    lesson.objective_arrows(views, center, losses, axes)
+    for ax in axes:
+        (arrows,) = (c for c in ax.collections if type(c).__name__ == "Quiver")
+        ends = np.stack([arrows.X + arrows.U, arrows.Y + arrows.V])
+        places = np.concatenate([views.numpy().T, ends], axis=1)
+        for along, (low, high) in zip(places, (ax.get_xlim(), ax.get_ylim()), strict=True):
+            assert low < along.min() <= along.max() < high
     plt.close(figure)

@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
-from matplotlib.patches import Circle
+from matplotlib.patches import Arc
 from torch import Tensor
 
-from twofold.plots.style import COLORS, HALO, MARKERS, SCORE_WORDS, collapsed_words, look_of_row
+from twofold.plots.style import COLORS, HALO, INK, MARKERS, SCORE_WORDS, collapsed_words, look_of_row
+from twofold.results.sentences import few_words
 
-__all__ = ["descent", "gain_bars", "objective_arrows", "pull", "toy_views"]
+__all__ = ["descent", "gain_bars", "gain_words", "objective_arrows", "pull", "pull_words", "toy_views"]
+
+
+ARROW = {"width": 0.009, "headwidth": 3.2, "headlength": 3.2, "headaxislength": 2.8, "minshaft": 1.5, "minlength": 0.5}
 
 
 def descent(loss: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
@@ -73,6 +77,18 @@ def toy_views(n: int = 6, seed: int = 0) -> tuple[Tensor, Tensor]:
     return views, views.mean(dim=0)
 
 
+def pull_words(views: Tensor, center: Tensor, losses: Mapping[str, Callable]) -> str:
+    """How many features each loss sends towards the centre: one sentence.
+
+    >>> views, center = toy_views()
+    >>> pull_words(views, center, {"a": lambda z: ((z - center) ** 2).sum()})
+    'Sent towards the centre: 100 % of the features by a'
+    """
+    shares = {name: float((pull(descent(loss, views), views, center) > 0).float().mean()) for name, loss in losses.items()}
+    words = [f"{100 * share:.0f} % {'of the features ' * (not i)}by {name}" for i, (name, share) in enumerate(shares.items())]
+    return "Sent towards the centre: " + ", ".join(words)
+
+
 def objective_arrows(views: Tensor, center: Tensor, losses: Mapping[str, Callable], axes: Sequence[Axes]) -> None:
     """The step each one-class objective asks of every feature; twins are joined, each loss has its own scale.
 
@@ -86,19 +102,37 @@ def objective_arrows(views: Tensor, center: Tensor, losses: Mapping[str, Callabl
     n = len(views) // 2
     for (name, loss), ax in zip(losses.items(), axes, strict=True):
         arrows = descent(loss, views)
-        arrows = 0.3 * arrows / arrows.norm(dim=1).max()
-        ax.add_patch(Circle((0, 0), 1, fill=False, edgecolor="#CCCCCC", linewidth=1, zorder=0))
+        arrows = 0.42 * arrows / arrows.norm(dim=1).max()
+        ax.add_patch(Arc((0, 0), 2, 2, theta1=-33, theta2=128, edgecolor="#CCCCCC", linewidth=1, zorder=0))
         for a, b in zip(views[:n], views[n:], strict=True):
             ax.plot(*torch.stack([a, b]).T, color="#56B4E9", linewidth=9, alpha=0.35, solid_capstyle="round", zorder=1)
-        ax.quiver(*views.T, *arrows.T, color=COLORS["source"], angles="xy", scale_units="xy", scale=1, width=0.008, zorder=4)
+        ax.quiver(*views.T, *arrows.T, color=COLORS["source"], angles="xy", scale_units="xy", scale=1, zorder=4, **ARROW)
         ax.scatter(*views.T, color=COLORS["source"], marker=MARKERS["source"], s=40, edgecolor="white", zorder=5)
         ax.scatter(*center, color="black", marker="+", s=130, linewidth=2.2, zorder=6)
         ax.annotate("centre", center.tolist(), (-9, 0), textcoords="offset points", ha="right", va="center", fontsize=10)
         ax.set_aspect("equal")
-        ax.set_xlim(-0.6, 1.3)
-        ax.set_ylim(-0.75, 1.3)
+        ax.text(0.3, -0.5, "pale: two views\nof one picture", fontsize=11, color=INK, ha="center", va="center")
+        ax.set_xlim(-0.68, 1.18)
+        ax.set_ylim(-0.66, 1.2)
         ax.set_axis_off()
         ax.set_title(name)
+
+
+def gain_words(tables: Mapping[str, pd.DataFrame], control: str, method: str) -> str:
+    """What a method gains over its control under each objective: one sentence.
+
+    Parameters
+    ----------
+    tables : name of an objective -> a row a method.
+    control, method : rows of the tables; where either collapsed there is no gain.
+    """
+    parts = []
+    for name, table in tables.items():
+        means = table.set_index("method")["mean"]
+        gain = means[method] - means[control]
+        parts.append(f"{'no number (collapsed)' if pd.isna(gain) else f'{gain:+.1f} points'} under {name}")
+    n_classes = min(int(table["n_classes"].min()) for table in tables.values())
+    return f"{few_words(n_classes)}{method} to {control}: {', '.join(parts)}"
 
 
 def gain_bars(table: pd.DataFrame, control: str, ax: Axes) -> Axes:
@@ -123,10 +157,13 @@ def gain_bars(table: pd.DataFrame, control: str, ax: Axes) -> Axes:
         ax.scatter(np.full(len(values), i + 0.17), values, s=14, color=look.color, alpha=0.7, linewidth=0)
         ax.scatter(i, mean, s=90, color=look.color, marker=look.marker, edgecolor="white", zorder=4)
         gain = "" if row["method"] == control or np.isnan(level) else f"\n{mean - level:+.1f}"
-        place = {"x": i - 0.14, "y": mean, "ha": "right", "va": "center" if gain else "bottom"}
+        place = {"x": i - 0.14, "y": mean, "ha": "right", "va": "bottom"}
+        if gain:  # words stand on their side of the level, which would strike them through
+            place |= {"y": min(mean + 3, level - 1), "va": "top"} if mean < level else {"y": max(mean - 3, level + 1)}
         ax.text(s=f"{mean:.1f}{gain}", fontsize=9, color=look.color, bbox=HALO, **place)
     ax.set_xticks(range(len(rows)), [row["method"].replace("_", "\n") for row in rows])
     ax.set_xlim(-0.7, len(rows) - 0.5)
-    ax.set_ylim(lowest - 6 if ax.get_autoscaley_on() else min(lowest - 6, ax.get_ylim()[0]), 102)  # panels may share it
+    ax.set_ylim(lowest - 11 if ax.get_autoscaley_on() else min(lowest - 11, ax.get_ylim()[0]), 104)  # panels may share it
     ax.set_ylabel(SCORE_WORDS)
+    ax.set_xlabel("large: mean, small dot: a class")
     return ax

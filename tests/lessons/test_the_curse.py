@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from twofold.lessons import the_curse as scenes
@@ -109,3 +110,31 @@ def test_without_ipywidgets_nothing_slides(monkeypatch):
     figure = scenes.slide(lambda value, ax: None, "K", [2, 3])
     assert plt.fignum_exists(figure.number)
     plt.close(figure)
+
+
+def test_what_the_circle_swallows_is_said(scene):
+    moved = align(scene, "align_all")
+    inside = 100 * bound_terms(moved)["anomalies_inside"]
+    assert scenes.inside_words({"25 %": moved}) == f"Anomalies inside the circle: {inside:.0f} % at 25 %"
+
+
+def test_the_way_of_each_alignment_is_said_from_its_start_to_its_end():
+    frame = pd.DataFrame({"rule": ["align_all"] * 4, "strength": [0.0, 0.0, 1.0, 1.0], "discrepancy": [1.0, 1.0, 0.0, 0.2]})
+    frame["target_error"] = [0.3, 0.3, 0.5, 0.6]
+    assert scenes.bound_words(frame) == "Align everything: ½ discrepancy 0.50 → 0.05, error 0.30 → 0.55"
+
+
+def test_the_limits_are_where_the_ranking_first_falls_below_no_adaptation():
+    rows = [
+        ("source_only", 2, 80, 80),
+        ("source_only", 5, 80, 80),
+        ("align_all", 2, 90, 70),
+        ("twofold", 2, 95, 90),
+        ("twofold", 5, 60, 50),
+    ]
+    frame = pd.DataFrame(
+        [("ring", rule, k, share, auroc) for rule, k, *both in rows for share, auroc in zip((0.1, 0.5), both, strict=True)],
+        columns=["shape", "rule", "n_clusters", "anomaly_ratio", "auroc"],
+    )
+    said = "Aligning the dominant cluster ranks worse than no adaptation: ring K = 2 nowhere, K = 5 from 10% anomalies"
+    assert scenes.limits_words(frame) == said

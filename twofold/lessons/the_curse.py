@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from textwrap import fill
 from typing import Any
@@ -19,7 +19,18 @@ from twofold.lessons.plane import RULES, Scene, bound_terms, sphere
 from twofold.plots.style import COLORS, MARKERS
 from twofold.results.statistics import look_of
 
-__all__ = ["TERMS", "alignment_scene", "bound_bars", "rule_curves", "setting_scene", "slide", "term_paths"]
+__all__ = [
+    "TERMS",
+    "alignment_scene",
+    "bound_bars",
+    "bound_words",
+    "inside_words",
+    "limits_words",
+    "rule_curves",
+    "setting_scene",
+    "slide",
+    "term_paths",
+]
 
 SETTINGS = {  # panel -> title, few target labels, whether the source's anomalies are labelled, whether the heap is there
     "binary": ("(a) adaptation of a binary classifier", 0, True, True),
@@ -33,6 +44,7 @@ TERMS = {  # column of bound_terms -> words, colour, line, its factor in the bou
     "ideal_joint_error": ("least joint error", "#777777", "-.", 1.0),
     "target_error": ("error on the target", "#000000", "-", 1.0),
 }
+MARKER_SIZES = {"later": 10, "align_all": 8, "twofold": 7, "oracle": 6, "source_only": 5}
 RULE_STYLES = dict(zip(RULES, ("--o", "-X", "-^", ":*"), strict=True))
 
 
@@ -119,6 +131,50 @@ def alignment_scene(scene: Scene, ax: Axes, title: str = "", shown: int = 150, r
     return ax
 
 
+def inside_words(scenes: Mapping[str, Scene]) -> str:
+    """What the sphere of each scene swallows, in one sentence.
+
+    Parameters
+    ----------
+    scenes : words for a scene -> the scene.
+    """
+    parts = [f"{100 * bound_terms(scene)['anomalies_inside']:.0f} % at {words}" for words, scene in scenes.items()]
+    return f"Anomalies inside the circle: {', '.join(parts)}"
+
+
+def bound_words(frame: pd.DataFrame) -> str:
+    """What goes down and what comes of it along the way of each alignment: one sentence, means over seeds.
+
+    Parameters
+    ----------
+    frame : from ``plane.measure``, of several rules at several strengths.
+    """
+    parts = []
+    for rule, rows in frame.groupby("rule", sort=False):
+        means = rows.groupby("strength")[["discrepancy", "target_error"]].mean()
+        (d_start, start), (d_end, end) = means.iloc[0], means.iloc[-1]
+        words = look_of(rule).words.replace(" (paper)", "")
+        parts.append(f"{words}: ½ discrepancy {d_start / 2:.2f} → {d_end / 2:.2f}, error {start:.2f} → {end:.2f}")
+    return "; ".join(part[0].upper() + part[1:] for part in parts)
+
+
+def limits_words(frame: pd.DataFrame) -> str:
+    """From which share of anomalies aligning the dominant cluster ranks worse than not at all: a sentence, means over seeds.
+
+    Parameters
+    ----------
+    frame : from ``plane.measure``, with ``source_only`` and ``twofold`` among its rules.
+    """
+    parts = []
+    for shape, rows in frame.groupby("shape", sort=False):
+        wide = rows.pivot_table("auroc", "anomaly_ratio", ["rule", "n_clusters"], sort=False).sort_index()
+        level = wide["source_only"].mean(axis=1)
+        below = {k: wide.index[wide["twofold", k] < level - 1e-9] for k in wide["twofold"]}
+        words = [f"K = {k} {f'from {places[0]:.0%} anomalies' if len(places) else 'nowhere'}" for k, places in below.items()]
+        parts.append(f"{shape} {', '.join(words)}")
+    return f"Aligning the dominant cluster ranks worse than no adaptation: {'; '.join(parts)}"
+
+
 def term_paths(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Terms of the bound along the way of an alignment, means over seeds.
 
@@ -151,7 +207,9 @@ def bound_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
             if high >= 0.06:  # of the axis: lower segments have no room for a letter
                 ax.text(x, y + high / 2, letter, ha="center", va="center", color="white", fontsize=11, fontweight="bold")
         bottom += height
-    ax.scatter(at, means["target_error"], marker="D", s=70, color="#000000", edgecolor="white", zorder=3)
+    ax.scatter(
+        at, means["target_error"], marker="D", s=70, color="#000000", edgecolor="white", zorder=3, label="error, at the end"
+    )
     ax.set_xticks(at, [fill(look_of(rule).words.replace(" (paper)", ""), 12) for rule in means.index])
     ax.set(ylabel="share", ylim=(0, max(1.0, 1.05 * bottom.max())))
     return ax
@@ -173,7 +231,16 @@ def rule_curves(frame: pd.DataFrame, value: str, ax: Axes) -> Axes:
         x = 100 * over.index.to_numpy()
         style, color = "--^" if later else RULE_STYLES[rule], look_of(rule).color
         face = "white" if later else color
-        ax.plot(x, over["mean"], style, color=color, markersize=6, linewidth=2, label=words, markerfacecolor=face)
+        size = MARKER_SIZES["later" if later else rule]  # a smaller mark lies on a larger one where lines coincide
+        drawn = {
+            "color": color,
+            "markersize": size,
+            "linewidth": 2,
+            "label": words,
+            "markerfacecolor": face,
+            "zorder": 12 - size,
+        }
+        ax.plot(x, over["mean"], style, clip_on=False, **drawn)
         ax.fill_between(x, over["min"], over["max"], color=color, alpha=0.15, linewidth=0)
     ax.set_xticks(range(0, 10 * int(np.ceil(10 * frame["anomaly_ratio"].max())) + 1, 10))
     ax.set_xlabel("anomalies in the unlabelled target (%)")

@@ -6,7 +6,7 @@ from given import around, runs, together, written
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_rgba
 
-from twofold.lessons.the_honest_table import comparison_table, comparisons, method_dots
+from twofold.lessons.the_honest_table import comparison_table, comparisons, highest_words, method_dots
 from twofold.results.statistics import class_means, look_of
 
 
@@ -79,3 +79,12 @@ def test_verdicts_stand_in_a_row_a_comparison_and_a_column_a_pair():
         "emoji windows→apple": "below, -10.0 points [-10.0, -10.0]",
     }
     assert counted.startswith("4 verdicts; ")
+
+
+def test_the_highest_is_one_that_is_told_no_label_and_did_not_collapse():
+    frame = together(
+        around("a", 80.0), around("b", 85.0), around("c", 99.0, collapsed=True), around("oracle", 95.0, told="labels")
+    )
+    assert highest_words(class_means(frame)) == "b (85.0 %) is highest without labels, then a (80.0 %)"
+    few = class_means(together(runs("a", 80.0), runs("oracle", 95.0, told="labels")))
+    assert highest_words(few) == "On 1 class, too few for a verdict, a (80.0 %) is highest without labels"

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 
 from twofold.plots.scores import score_axis
 from twofold.plots.style import look_of_row
-from twofold.results.sentences import rest_words, verdict_count, verdict_words
+from twofold.results.sentences import few_words, rest_words, verdict_count, verdict_words
 from twofold.results.statistics import PAIR, above
 from twofold.results.tables import pair_name
 
-__all__ = ["comparison_table", "comparisons", "method_dots"]
+__all__ = ["comparison_table", "comparisons", "highest_words", "method_dots", "untold_first"]
 
 
 def comparisons(frame: pd.DataFrame, methods: Sequence[str], controls: Sequence[str]) -> list[str]:
@@ -47,6 +47,35 @@ def comparison_table(frame: pd.DataFrame, methods: Sequence[str], controls: Sequ
         table[pair_name(pair)] = [verdict_words(one) for one in found]
         verdicts += [one["verdict"] for one in found]
     return table, verdict_count(verdicts)
+
+
+def untold_first(table: pd.DataFrame) -> list[str]:
+    """The methods of a table in their order, those that are told labels after all others.
+
+    Parameters
+    ----------
+    table : from ``statistics.class_means``, of one pair or several.
+
+    >>> untold_first(pd.DataFrame({"method": ["a", "oracle", "b", "a"], "told": ["", "labels", "", ""]}))
+    ['a', 'b', 'oracle']
+    """
+    told = table.drop_duplicates("method").set_index("method")["told"].eq("labels")
+    return [*told.index[~told], *told.index[told]]
+
+
+def highest_words(table: pd.DataFrame) -> str:
+    """Which method that is told no label has the highest mean, and the next one: one sentence.
+
+    Parameters
+    ----------
+    table : a row a method, of one pair; what collapsed is not highest.
+    """
+    alive = table[table["told"].ne("labels") & table["mean"].notna()].sort_values("mean", ascending=False, kind="stable")
+    if alive.empty:
+        return "every method that is told no label collapsed"
+    parts = [f"{row['method']} ({row['mean']:.1f} %)" for row in alive.head(2).to_dict("records")]
+    few = few_words(int(alive["n_classes"].min()))
+    return f"{few}{parts[0]} is highest without labels" + "".join(f", then {part}" for part in parts[1:])
 
 
 def method_dots(table: pd.DataFrame, ax: Axes) -> Axes:

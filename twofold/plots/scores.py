@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -43,26 +43,28 @@ def _extremes(values: pd.Series) -> list[tuple[float, str]]:
     if len(values) < 2:
         return []
     worst, best = values.idxmin(), values.idxmax()
-    if values[best] - values[worst] < 1.2 * len(worst + best) + 2:
+    if values[best] - values[worst] < 1.35 * len(worst + best) + 2:
         return [((values[worst] + values[best]) / 2, f"{worst}, {best}")]
     return [(values[worst], worst), (values[best], best)]
 
 
-def class_dots(table: pd.DataFrame, ax: Axes) -> Axes:
+def class_dots(table: pd.DataFrame, ax: Axes, methods: Sequence[str] | None = None) -> Axes:
     """A row a method: a dot a class, the mean with its standard deviation over classes, worst and best class named.
 
     Parameters
     ----------
     table : a row a method, ours or from ``results.tables.printed``; a mean whose classes are not known is hollow, a row
         without any number is said not to be printed.
+    methods : the rows from top to bottom, all of the table's among them: panels that are given the same line up.
     """
-    lowest = table["mean"].min()
-    for i, row in enumerate(table.to_dict("records")):
+    lowest, methods = table["mean"].min(), list(table["method"] if methods is None else methods)
+    for row in table.to_dict("records"):
+        i = methods.index(row["method"])
         look, values = look_of_row(row), _known(row)
         lowest = np.nanmin([lowest, values.min()])
         ax.scatter(values, np.full(len(values), i), s=20, color="white", edgecolor=look.color, linewidth=1.0, zorder=2)
         for where, names in _extremes(values):
-            ax.text(where, i + 0.2, names.replace("_", " "), ha="center", va="top", fontsize=7.5, color=INK)
+            ax.text(where, i + 0.2, names.replace("_", " "), ha="center", va="top", fontsize=8.5, color=INK)
         if pd.isna(row["mean"]) and not row["n_collapsed"]:
             ax.text(60, i, "not printed", va="center", ha="center", fontsize=9, color=INK)
             continue
@@ -75,5 +77,5 @@ def class_dots(table: pd.DataFrame, ax: Axes) -> Axes:
         face = "white" if hollow else look.color
         ax.scatter(row["mean"], height, s=80, marker=look.marker, color=face, edgecolor=look.color, linewidth=1.5, zorder=4)
         _beside(ax, i - 0.1, f"{row['mean']:.1f}", look.color, fontsize=9.5, weight="bold")
-    score_axis(ax, [method.replace("[", "\n[") for method in table["method"]], lowest, 8)
+    score_axis(ax, [method.replace("[", "\n[") for method in methods], lowest, 8)
     return ax

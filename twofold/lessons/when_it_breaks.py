@@ -102,7 +102,7 @@ def autopsy_figure(table: pd.DataFrame) -> Figure:
             panel.axhspan(i - 0.5, i + 0.5, color="#000000", alpha=0.025, linewidth=0)
     panels[0].set_yticks(range(len(settings)), settings)
     panels[0].set_ylim(len(settings) - 0.5, -0.5)
-    panels[0].set(xlim=(0, 100), xlabel="AUROC on the target (%)")
+    panels[0].set(xlim=(-3, 103), xlabel="AUROC on the target (%)")
     panels[1].set(xscale="log", xlim=(VARIANCE_FLOOR / 3, 30), xlabel="test-feature variance, after / before")
     panels[2].set(xlim=(-0.03, 1.05), xlabel="distinct scores / pictures")
     handles, labels = panels[0].get_legend_handles_labels()

@@ -38,8 +38,6 @@ __all__ = [
     "extreme_rows",
     "extreme_words",
     "features_before_and_after",
-    "nearness",
-    "overlap",
     "overlap_words",
     "proxy_a_distance",
     "score_histograms",
@@ -278,8 +276,7 @@ def nearness(z_source: np.ndarray, z_target: np.ndarray, labels: np.ndarray) -> 
     >>> nearness(np.array([[0.0], [9.0]]), np.array([[0.1], [8.8], [5.0], [9.1]]), np.array([0, 0, 1, 1]))
     75.0
     """
-    with single_thread():
-        return auroc(labels, cdist(z_target, z_source).min(axis=1))
+    return auroc(labels, cdist(z_target, z_source).min(axis=1))
 
 
 def tsne_words(anatomies: Sequence[Anatomy]) -> str:
@@ -342,19 +339,16 @@ def score_histograms(run_: Anatomy, ax: Axes, bins: int = 28, top: float = 60.0)
         ax.text(0.5, 0.5, "scores are not finite", transform=ax.transAxes, ha="center")
         return ax
     unit, edges = max(float(np.median(parts["normal"])), 1e-9), np.geomspace(*REACH, bins + 1)
-    tall = []
     for (role, part), (fill, style) in zip(parts.items(), ((True, ":"), (False, "-"), (False, "--")), strict=True):
         weights = np.full(len(part), 100 / len(part))
         shared = {"bins": edges, "weights": weights, "color": COLORS[role]}
         clipped = np.clip(part / unit, *REACH)
         if (highest := 100 * np.histogram(clipped, edges)[0].max() / len(part)) > top:
-            tall.append((highest, role))
+            place = {"transform": ax.transAxes, "ha": "right", "va": "top", "fontsize": 10, "bbox": HALO, "color": COLORS[role]}
+            ax.text(0.97, 0.97 - 0.18 * len(ax.texts), f"{ROLE_WORDS[role]}:\none bar of {highest:.0f} %", **place)
         if fill:
             ax.hist(clipped, alpha=0.3, **shared)
         ax.hist(clipped, histtype="step", linewidth=1.8, linestyle=style, label=ROLE_WORDS[role], **shared)
-    for i, (highest, role) in enumerate(tall):
-        place = {"transform": ax.transAxes, "ha": "right", "va": "top", "fontsize": 10, "bbox": HALO}
-        ax.text(0.97, 0.97 - 0.18 * i, f"{ROLE_WORDS[role]}:\none bar of {highest:.0f} %", color=COLORS[role], **place)
     ax.set(xscale="log", xlim=REACH, ylim=(0, top), ylabel="pictures of a kind (%)")
     ax.set_xticks([REACH[0], 1, 2, REACH[1]], [f"≤{REACH[0]:g}", "1", "2", f"≥{REACH[1]:g}"])
     ax.minorticks_off()
@@ -383,20 +377,17 @@ def selection_words(anatomies: Sequence[Anatomy]) -> str:
     lines = []
     for run_ in anatomies:
         taken, normal = run_.selected, run_.task.target_train_labels == 0
-        lines.append(
-            f"Normal {run_.result['normal']}, {run_.config.name}: {taken.sum()} of {len(taken)} are taken for normal, "
-            f"with {(taken & ~normal).sum()} of the {(~normal).sum()} anomalies"
-        )
+        strangers = f"{(taken & ~normal).sum()} of the {(~normal).sum()} anomalies"
+        words = f"{taken.sum()} of {len(taken)} are taken for normal, with {strangers}"
+        lines.append(f"Normal {run_.result['normal']}, {run_.config.name}: {words}")
     return "\n".join(lines)
 
 
 def extreme_words(anatomies: Sequence[Anatomy], n: int = 12) -> str:
     """How many of the most and of the least anomalous pictures are anomalies, by run: one sentence."""
-    parts = []
-    for run_ in anatomies:
-        order = run_.labels[np.argsort(-run_.scores, kind="stable")]
-        parts.append(f"{run_.config.name} {order[:n].sum()} and {order[::-1][:n].sum()}")
-    return f"Anomalies among the {n} most and the {n} least anomalous: " + ", ".join(parts)
+    orders = {run_.config.name: run_.labels[np.argsort(-run_.scores, kind="stable")] for run_ in anatomies}
+    parts = ", ".join(f"{name} {order[:n].sum()} and {order[::-1][:n].sum()}" for name, order in orders.items())
+    return f"Anomalies among the {n} most and the {n} least anomalous: {parts}"
 
 
 def extreme_rows(run_: Anatomy, n: int = 12, size_px: int = 48) -> list[tuple]:

@@ -19,6 +19,7 @@ from twofold.lessons.fair_search import (
     SHORTENED,
     keep_searches,
     pool_of,
+    rung_table,
     winners,
 )
 from twofold.methods import METHODS
@@ -157,3 +158,17 @@ def test_the_committed_winners_are_the_methods_defaults_or_stand_beside_them(com
         name = BESIDE.get(row.method, row.method)
         assert configure(*TASK, **wanted).settings == configure(*TASK, name, **SHORTENED.get(name, {})).settings, row.method
         assert configure(*TASK, **wanted).recipe == configure(*TASK, name, **SHORTENED.get(name, {})).recipe, row.method
+
+
+def test_the_committed_search_for_reading_follows_from_its_runs(committed):
+    for method in set(committed["method"]) & set(MIXED):
+        table = rung_table(committed, method)
+        assert (COMMITTED.parent / f"search_{method}.csv").read_text("utf-8") == table.to_csv(index=False)
+        assert len(table) == len(pool_of(method))
+        assert table["candidate"].iloc[0] == winners(committed).set_index("method").loc[method, "best"]
+
+
+def test_a_search_is_read_by_its_last_rung_first():
+    table = rung_table(made(80, 70, 90, 60, last={OTHERS[1]: 81.0, FIRST: 82.0}), "tsa")
+    assert table["candidate"].tolist() == [FIRST, OTHERS[1], OTHERS[0], OTHERS[2]]
+    assert table["mean"].tolist() == [82.0, 81.0, 70.0, 60.0]

@@ -15,8 +15,11 @@ from typing import Any
 import pandas as pd
 
 from twofold.errors import InputError
-from twofold.files import whole
+from twofold.files import whole, write_text
 from twofold.lessons.study import project_folder
+from twofold.results.sentences import markdown_table
+from twofold.results.statistics import PAIR
+from twofold.results.tables import pair_name
 from twofold.runs.presets import PAIRS
 from twofold.runs.search import CHANCE, Rung, candidates, name_of, search
 
@@ -33,6 +36,7 @@ __all__ = [
     "fair_search",
     "keep_searches",
     "pool_of",
+    "rung_table",
     "winners",
 ]
 
@@ -151,10 +155,16 @@ def fair_search(
     return runs.assign(method=method)[["method", *runs.columns]]
 
 
+def _counted(runs: pd.DataFrame) -> pd.Series:
+    """AUROC of each run; what failed or collapsed counts as 50."""
+    return runs["auroc"].astype(float).mask(runs["error"].notna() | runs["collapsed"].fillna(True).astype(bool), CHANCE)
+
+
 def _means(runs: pd.DataFrame) -> pd.Series:
-    """Mean over pairs of means over runs, by candidate in order of appearance; what failed or collapsed counts as 50."""
-    counted = runs["auroc"].astype(float).mask(runs["error"].notna() | runs["collapsed"].fillna(True).astype(bool), CHANCE)
-    pairs = runs.assign(counted=counted).groupby(["candidate", "dataset", "source", "target"], sort=False)["counted"].mean()
+    """Mean over pairs of means over runs, by candidate in order of appearance."""
+    pairs = (
+        runs.assign(counted=_counted(runs)).groupby(["candidate", "dataset", "source", "target"], sort=False)["counted"].mean()
+    )
     return pairs.groupby(level="candidate", sort=False).mean()
 
 
@@ -196,6 +206,31 @@ def winners(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def rung_table(table: pd.DataFrame, method: str) -> pd.DataFrame:
+    """A search for reading: a row a candidate on its last rung, the longest runs first, the highest mean first in each.
+
+    Parameters
+    ----------
+    table : rows of ``fair_search``.
+    method : one that is in it.
+
+    Returns
+    -------
+    Texts: candidate, classes (of the pair with most) and seeds of its last rung, the mean of each pair and of them all in percent (collapsed runs
+    count as 50), n_collapsed.
+    """
+    runs, rows = table[table["method"] == method], []
+    for candidate, found in runs.groupby("candidate", sort=False):
+        found = found[found["rung"] == found["rung"].max()]
+        counted = found.assign(auroc=_counted(found), pair=[pair_name(pair) for pair in found[PAIR].itertuples(index=False)])
+        means = counted.groupby("pair", sort=False)["auroc"].mean()
+        size = f"{found.groupby(PAIR)['normal'].nunique().max()} x {found['seed'].nunique()}"
+        row = {"candidate": candidate, "classes x seeds": size, **means, "mean": means.mean(), "rung": found["rung"].iloc[0]}
+        rows.append(row | {"collapsed": int(found["collapsed"].fillna(False).astype(bool).sum())})
+    ordered = pd.DataFrame(rows).sort_values(["rung", "mean"], ascending=False, kind="stable").drop(columns="rung")
+    return ordered.round(1)
+
+
 def keep_searches(place: str | Path, found: pd.DataFrame) -> pd.DataFrame:
     """Put searches into a table, each in place of an older one of its method; returns the whole table."""
     if Path(place).exists():
@@ -219,7 +254,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     for method in given.methods or [*MIXED, *POOLS]:
         found = fair_search(method, given.out, given.jobs, given.root, lambda line: print(line, file=sys.stderr, flush=True))
         print(winners(found).round(1).to_string(index=False), flush=True)
-        keep_searches(project_folder() / SEARCHES, found)
+        table = keep_searches(project_folder() / SEARCHES, found)
+        if method in MIXED:
+            read = rung_table(table, method)
+            write_text(project_folder() / f"figures/embedded/search_{method}.csv", read.to_csv(index=False))
+            write_text(project_folder() / f"figures/embedded/search_{method}.md", markdown_table(read) + "\n")
 
 
 if __name__ == "__main__":

@@ -216,7 +216,7 @@ def rung_table(table: pd.DataFrame, method: str) -> pd.DataFrame:
 
     Returns
     -------
-    Texts: candidate, classes (of the pair with most) and seeds of its last rung, the mean of each pair and of them all in percent (collapsed runs
+    Texts: candidate, classes (of the pair with most) and seeds of its last rung, means of each pair and of all (collapsed runs
     count as 50), n_collapsed.
     """
     runs, rows = table[table["method"] == method], []

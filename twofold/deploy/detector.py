@@ -18,6 +18,7 @@ from twofold.data.reading import READING_VERSION
 from twofold.data.survey import refuse_dull
 from twofold.deploy.card import model_card
 from twofold.deploy.check import Check, compare
+from twofold.deploy.crossed import unseen
 from twofold.deploy.fields import configured, told_by, written
 from twofold.deploy.given import Pictures, given, joined
 from twofold.deploy.packed import Unpacked, packed
@@ -137,10 +138,11 @@ class TwoFoldDetector(BaseEstimator):
                 method.selected_ = method.selected_[np.argsort(order)]
             method.restore(method.state(), method.seen_)  # as a file would: a sum of another memory layout has other last bits
             held_out, of_source = _finite(method.anomaly_score(own)), _finite(method.anomaly_score(views[0]))
-            sure = np.isin(target.contents, list(vouched))
-            line = draw_line(held_out, method.selected_, of_source, self.fpr, self.rule, sure)
+            sure = np.isin(views[1].contents, list(vouched))
             kept = None if method.selected_ is None else method.selected_[order]
-            self.trust_ = judge(method, *views, held_out[order], kept)
+            new = _finite(unseen(method, *views, held_out[order]))
+            line = draw_line(new, kept, of_source, self.fpr, self.rule, sure)
+            self.trust_ = judge(method, *views, held_out[order], new, kept)
         self.method_, self.held_out_, self.line_, self.skipped_ = method, held_out, line, skipped
         self.ids_, self.n_source_, self.source_scores_ = np.array(target.ids), len(source), of_source
         self.thumbnails_ = thumbnails(target, held_out, line.threshold)

@@ -1,6 +1,8 @@
 """Your own pictures: what a line promises and what it keeps, and how often a warning is right, over pairs with known answers.
 
-Run as a module it does all runs and makes ``18_alarms.csv``, a row a run, and the two tables that follow from it.
+Whatever is chosen in ``deploy`` (the rule and its fence, what is warned of, the width of a told share) is chosen on the
+development pairs alone; what it gives on the seen pairs stands beside it. Run as a module it does all runs and makes
+``18_alarms.csv``, a row a run, and the tables that follow from it.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ import pandas as pd
 
 from twofold.compute import keep_memory, single_thread
 from twofold.data.tasks import Task
+from twofold.deploy.crossed import unseen
 from twofold.deploy.detector import LEAST_TARGET
-from twofold.deploy.thresholds import RULES, draw_line
+from twofold.deploy.thresholds import RULES, default_rule, draw_line
 from twofold.deploy.trust import judge
 from twofold.files import write_text
 from twofold.lessons.study import project_folder
@@ -31,30 +34,33 @@ from twofold.runs.run import build, prepare
 from twofold.runs.search import some_classes
 from twofold.runs.sweeps import expand
 
-__all__ = ["alarms", "line_table", "planned", "tables", "warning_table"]
+__all__ = ["alarms", "line_table", "planned", "promise_table", "raw", "row_of", "tables", "uses", "warning_table"]
 
 FALSE_ALARM_RATES = (0.05, 0.1)
 SHARES = (0.0, 0.1, 0.3)
-WORTHLESS = 80.0  # AUROC below which a ranking should have been warned of
-SPLITS = {"piped": [0, 1], "elpv": [0, 1]}  # seeds, where there is one class
+WORTHLESS, CHANCE = 80.0, 60.0  # AUROC below which a ranking should have been warned of, and below which it is hardly one
+USES = ("dev", "seen")  # everything is chosen on the first
+CLASSES = {"dev": None, "seen": 3}  # of a pair, None is all
+USE_OF = {pair: use for use in USES for pair in PAIRS[use]}
+SOURCES = {"piped": ("BDP01_TL", "GLA01_TL")}  # pairs into one target are one trial: more splits tell more than more sources
+SPLITS = {"piped": list(range(5)), "elpv": list(range(5))}  # seeds, where there is one class
 
 
-def planned(
-    root: str | None = None, pairs: Sequence[tuple[str, str, str]] | None = None, n_classes: int | None = 3
-) -> list[RunConfig]:
-    """Some classes of every development and seen pair, with each share of anomalies; where there is one class, several splits.
+def planned(root: str | None = None, pairs: Sequence[tuple[str, str, str]] | None = None) -> list[RunConfig]:
+    """Classes of every development and seen pair, with each share of anomalies; where there is one class, several splits.
 
     Parameters
     ----------
     root : of folder data sets.
-    pairs : others.
-    n_classes : of a pair, as ``search.some_classes`` chooses them; None is all.
+    pairs : others; of the seen ones some classes are taken, as ``search.some_classes`` chooses them, of all others all.
     """
     found = []
-    for pair in pairs or PAIRS["dev"] + PAIRS["seen"]:
+    known = [pair for use in USES for pair in PAIRS[use] if pair[1] in SOURCES.get(pair[0], pair)]
+    for pair in pairs or known:
         task = dict(zip(PAIR, pair, strict=True)) | {"preset": "embedded", "method": "pooled_gaussian"}
-        task |= {"normal": some_classes(pair, n_classes, root), "seed": SPLITS.get(pair[0], [0])}
-        found += expand({**task, "anomaly_ratio": list(SHARES)}, root)
+        normal = some_classes(pair, CLASSES.get(USE_OF.get(pair, "")), root)
+        task |= {"normal": normal, "seed": SPLITS.get(pair[0], [0]), "anomaly_ratio": list(SHARES)}
+        found += expand(task, root)
     return found
 
 
@@ -82,30 +88,45 @@ def alarms(
         if eyes not in networks:
             networks = {eyes: build(config, prepared.device)}
         if len(prepared.task.target_train) >= LEAST_TARGET:
-            rows.append(_row(config, prepared.task, networks[eyes].twin()))
+            rows.append(row_of(config, raw(prepared.task, networks[eyes].twin())))
         log(f"{len(rows)} runs, {config.task.dataset} {config.task.source}->{config.task.target}")
     return pd.DataFrame(rows)
 
 
-def _row(config: RunConfig, task: Task, method: Method) -> dict[str, Any]:
-    source, target, labels = task.source_train, task.target_train, task.target_test_labels
+def raw(task: Task, method: Method) -> dict[str, Any]:
+    """Fit without a label: the scores of every role, the answers for the tested ones, and what is said of trust."""
+    source, target = task.source_train, task.target_train
     keep_memory()
     with single_thread():
         method.fit(source, target)
         held_out, of_source = method.anomaly_score(target), method.anomaly_score(source)
+        new = unseen(method, source, target, held_out)
+        trust = judge(method, source, target, held_out, new, method.selected_)
         scores = method.anomaly_score(task.target_test)
-        trust = judge(method, source, target, held_out, method.selected_)
+    own = {"held_out": held_out, "unseen": new, "of_source": of_source, "selected": method.selected_}
+    return {**own, "scores": scores, "labels": task.target_test_labels, "trust": trust}
+
+
+def row_of(config: RunConfig, found: dict[str, Any]) -> dict[str, Any]:
+    """What ``raw`` has found as a row: every rule's line against the answers."""
+    scores, labels, held_out = found["scores"], found["labels"], found["held_out"]
     fields = {name: getattr(config.task, name) for name in (*PAIR, "normal", "seed", "anomaly_ratio")}
-    row = {"recipe": RECIPE_VERSION, **fields, "n_target": len(target), "auroc": auroc(labels, scores), **asdict(trust)}
+    numbers = {"n_target": len(held_out), "auroc": auroc(labels, scores)}
+    row = {"recipe": RECIPE_VERSION, **fields, **numbers, **asdict(found["trust"])}
     for rule in RULES:
         for rate in FALSE_ALARM_RATES:
-            threshold = draw_line(held_out, method.selected_, of_source, rate, rule).threshold
+            threshold = draw_line(found["unseen"], found["selected"], found["of_source"], rate, rule).threshold
             above = {"false": scores[labels == 0], "found": scores[labels == 1], "own": held_out}
             row |= {f"{rule} {rate} {kind}": float(np.mean(some > threshold)) for kind, some in above.items()}
     return row
 
 
-def line_table(runs: pd.DataFrame) -> pd.DataFrame:
+def uses(runs: pd.DataFrame) -> pd.Series:
+    """What each run's pair is used for, one of ``USES``, or nothing."""
+    return pd.Series([USE_OF.get(pair, "") for pair in runs[PAIR].itertuples(index=False, name=None)], runs.index)
+
+
+def line_table(runs: pd.DataFrame, rates: Sequence[float] = FALSE_ALARM_RATES) -> pd.DataFrame:
     """Promised against measured: a row a rule and promised rate.
 
     A pair's mean over its classes and splits counts once, pairs that share a target are one trial, and intervals (95 %) are
@@ -115,6 +136,7 @@ def line_table(runs: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     runs : of ``alarms``.
+    rates : promised ones.
 
     Returns
     -------
@@ -124,7 +146,7 @@ def line_table(runs: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for rule in RULES:
-        for rate in FALSE_ALARM_RATES:
+        for rate in rates:
             row: dict[str, Any] = {"rule": rule, "promised": 100 * rate}
             found, keeps = [], True
             for share, some in runs.groupby("anomaly_ratio"):
@@ -143,13 +165,35 @@ def line_table(runs: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["promised", "broken", "found"], ascending=[True, True, False]).drop(columns="broken")
 
 
+def promise_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """What the default rule gives: a row a promise on the pairs that it was chosen on, on the others, and on some data sets.
+
+    Where a data set has one target alone, its splits are the trials; they share pictures, so the interval is too narrow.
+
+    Parameters
+    ----------
+    runs : of ``alarms``.
+    """
+    of = uses(runs)
+    groups = {"development pairs": runs[of == "dev"], "seen pairs": runs[of == "seen"]}
+    groups |= {f"{name}, all splits": runs[runs["dataset"] == name] for name in SPLITS if name in set(runs["dataset"])}
+    rows = []
+    for rate in FALSE_ALARM_RATES:
+        for name, some in groups.items():
+            line = line_table(some, [rate])
+            line = line[line["rule"] == default_rule(rate)].drop(columns=["rule", "promised"])
+            rows.append({"where": f"{100 * rate:.0f} %, {name}", "runs": len(some), **line.iloc[0]})
+    return pd.DataFrame(rows)
+
+
 def _over_targets(runs: pd.DataFrame, column: str) -> pd.Series:
-    """Mean of a column by target, each pair counted once."""
-    return runs.groupby(PAIR)[column].mean().groupby(["dataset", "target"]).mean()
+    """Mean of a column by target, each pair counted once; by split where there is one target."""
+    targets = runs.groupby(PAIR)[column].mean().groupby(["dataset", "target"]).mean()
+    return targets if len(targets) > 1 else runs.groupby("seed")[column].mean()
 
 
 def warning_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """How often the warning is right: a row a use of the pairs, and one for all.
+    """How often the warning and the told share of anomalies are right: a row a use of the pairs, and one for all.
 
     Parameters
     ----------
@@ -157,15 +201,15 @@ def warning_table(runs: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Runs; those whose AUROC is below ``WORTHLESS`` and how many of these were warned of; and of the others how many were.
+    Runs; those whose AUROC is below ``WORTHLESS`` and how many of these were warned of; those near chance, and how many of
+    these were; of the others how many were; and how many shares of anomalies were told, how wide, and how many of these
+    hold the true one.
     """
-    use_of = {pair: use for use, pairs in PAIRS.items() for pair in pairs}
-    uses = runs[PAIR].apply(lambda pair: use_of[tuple(pair)], axis=1)
-    rows = []
-    for name, some in [*((use, runs[uses == use]) for use in ("dev", "seen")), ("all", runs)]:
-        bad, weak = some["auroc"] < WORTHLESS, some["weak"].astype(bool)
+    rows, of = [], uses(runs)
+    for name, some in [*((use, runs[of == use]) for use in USES), ("all", runs)]:
+        bad, chance, weak = some["auroc"] < WORTHLESS, some["auroc"] < CHANCE, some["weak"].astype(bool)
         known = some["contamination"].notna()
-        bounds = some["contamination"][known].map(_bounds)
+        bounds = [_bounds(told) for told in some["contamination"][known]]
         right = [low <= share <= high for (low, high), share in zip(bounds, some["anomaly_ratio"][known], strict=True)]
         rows.append(
             {
@@ -173,9 +217,12 @@ def warning_table(runs: pd.DataFrame) -> pd.DataFrame:
                 "runs": len(some),
                 f"AUROC below {WORTHLESS:.0f}": int(bad.sum()),
                 "of these warned of": int((bad & weak).sum()),
+                f"below {CHANCE:.0f}": int(chance.sum()),
+                "of these warned": int((chance & weak).sum()),
                 "warned of in vain": int((~bad & weak).sum()),
                 "share of anomalies told": int(known.sum()),
                 "of these right": int(np.sum(right)),
+                "mean width in points": round(100 * float(np.mean([high - low for low, high in bounds])), 1) if bounds else "",
             }
         )
     return pd.DataFrame(rows)
@@ -192,7 +239,13 @@ def tables(runs: pd.DataFrame) -> dict[str, str]:
     pairs, targets = (len(runs.drop_duplicates(of)) for of in (PAIR, ["dataset", "target"]))
     recipes = ", ".join(f"{n} of recipe {recipe}" for recipe, n in runs["recipe"].value_counts().sort_index().items())
     note = f"{len(runs)} runs ({recipes}) of {pairs} pairs into {targets} targets, development and seen."
-    found = {"18_thresholds": line_table(runs), "18_warning": warning_table(runs)}
+    of = uses(runs)
+    lines = [line_table(runs[of == use]).assign(pairs=use) for use in USES]
+    found = {
+        "18_thresholds": pd.concat(lines).pipe(lambda table: table[["pairs", *table.columns.drop("pairs")]]),
+        "18_promise": promise_table(runs),
+        "18_warning": warning_table(runs),
+    }
     texts = {f"{name}.csv": table.to_csv(index=False) for name, table in found.items()}
     return texts | {f"{name}.md": f"{markdown_table(table)}\n\n{note}\n" for name, table in found.items()}
 

@@ -1,0 +1,63 @@
+"""A picture that is judged as a new one has had no part in its judge, nor has its copy."""
+
+import numpy as np
+import pytest
+
+from twofold.data.domains import View
+from twofold.data.folders import load_pictures
+from twofold.deploy import crossed as room
+from twofold.deploy.crossed import PARTS, crossed, unseen
+
+
+@pytest.fixture(scope="module")
+def views(folders):
+    return tuple(
+        View(domain, np.arange(len(domain))) for domain in (load_pictures(folders[0] / n) for n in ("source", "target"))
+    )
+
+
+def test_every_picture_is_judged_once_by_a_detector_of_the_other_parts(fitted, views, monkeypatch):
+    method, (source, target) = fitted("pooled_gaussian").method_, views
+    target = target.subset([*range(len(target)), 0, 1])  # two copies
+    fits = []
+    twin = type(method).twin
+
+    def watched(self):
+        other = twin(self)
+        fit, score = other.fit, other.anomaly_score
+        other.fit = lambda source, view: fits.append([set(view.contents), None]) or fit(source, view)
+        other.anomaly_score = lambda view: fits[-1].__setitem__(1, set(view.contents)) or score(view)
+        return other
+
+    monkeypatch.setattr(type(method), "twin", watched)
+    scores = crossed(method, source, target, PARTS)
+    assert len(fits) == PARTS
+    assert all(learned | judged == set(target.contents) and not learned & judged for learned, judged in fits)
+    assert sum(len(judged) for _, judged in fits) == len(set(target.contents))
+    np.testing.assert_allclose(scores[-2:], scores[:2])
+
+
+def test_the_fitted_method_stays_as_it_is_and_the_same_is_found_again(fitted, views):
+    method, (source, target) = fitted("pooled_gaussian").method_, views
+    before = {name: value.clone() for name, value in method.state().items()}
+    held_out = method.anomaly_score(target)
+    np.testing.assert_array_equal(unseen(method, source, target, held_out), unseen(method, source, target, held_out))
+    assert all((method.state()[name] == value).all() for name, value in before.items())
+    np.testing.assert_array_equal(method.anomaly_score(target), held_out)
+
+
+def test_held_out_scores_stand_in_where_fitting_again_would_take_long(fitted, views, monkeypatch):
+    source, target = views
+    held_out = np.arange(float(len(target)))
+    assert unseen(fitted("twofold").method_, source, target, held_out) is held_out
+    monkeypatch.setattr(room, "MOST", len(target) - 1)
+    assert unseen(fitted("pooled_gaussian").method_, source, target, held_out) is held_out
+
+
+def test_what_is_new_scores_as_an_unseen_picture_does(fitted, views, folders):
+    method, (source, target) = fitted("pooled_gaussian").method_, views
+    new = load_pictures(folders[0] / "new")
+    threes = method.anomaly_score(View(new, np.arange(20)))  # of the kind that is normal
+    held_out = method.anomaly_score(target)
+    apart = [abs(np.median(threes) - np.median(scores)) for scores in (held_out, unseen(method, source, target, held_out))]
+    assert apart[1] < apart[0]

@@ -52,12 +52,3 @@ def test_held_out_scores_stand_in_where_fitting_again_would_take_long(fitted, vi
     assert unseen(fitted("twofold").method_, source, target, held_out) is held_out
     monkeypatch.setattr(room, "MOST", len(target) - 1)
     assert unseen(fitted("pooled_gaussian").method_, source, target, held_out) is held_out
-
-
-def test_what_is_new_scores_as_an_unseen_picture_does(fitted, views, folders):
-    method, (source, target) = fitted("pooled_gaussian").method_, views
-    new = load_pictures(folders[0] / "new")
-    threes = method.anomaly_score(View(new, np.arange(20)))  # of the kind that is normal
-    held_out = method.anomaly_score(target)
-    apart = [abs(np.median(threes) - np.median(scores)) for scores in (held_out, unseen(method, source, target, held_out))]
-    assert apart[1] < apart[0]

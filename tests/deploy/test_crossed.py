@@ -24,9 +24,10 @@ def test_every_picture_is_judged_once_by_a_detector_of_the_other_parts(fitted, v
 
     def watched(self):
         other = twin(self)
-        fit, score = other.fit, other.anomaly_score
-        other.fit = lambda source, view: fits.append([set(view.contents), None]) or fit(source, view)
-        other.anomaly_score = lambda view: fits[-1].__setitem__(1, set(view.contents)) or score(view)
+        fit, score, mine = other.fit, other.anomaly_score, []
+        fits.append(mine)  # twins may be fitted at the same time
+        other.fit = lambda source, view: mine.append(set(view.contents)) or fit(source, view)
+        other.anomaly_score = lambda view: mine.append(set(view.contents)) or score(view)
         return other
 
     monkeypatch.setattr(type(method), "twin", watched)

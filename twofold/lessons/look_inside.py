@@ -273,7 +273,7 @@ def nearness(z_source: np.ndarray, z_target: np.ndarray, labels: np.ndarray) -> 
     z_target : (n, d)
     labels : (n,) 0 normal, 1 anomalous; they judge.
 
-    >>> nearness(np.array([[0.0], [9.0]]), np.array([[0.1], [8.8], [5.0], [9.1]]), np.array([0, 0, 1, 1]))
+    >>> nearness(np.array([[0.0], [9.0]]), np.array([[0.1], [8.8], [5.0], [9.15]]), np.array([0, 0, 1, 1]))
     75.0
     """
     return auroc(labels, cdist(z_target, z_source).min(axis=1))

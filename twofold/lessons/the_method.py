@@ -168,7 +168,7 @@ def push_words(shares: Mapping[float, np.ndarray]) -> str:
     shares : temperature -> (n,) shares of the push.
 
     >>> push_words({0.1: np.array([0.9, 0.1]), 1.0: np.array([0.6, 0.4])})
-    'Of the push, the nearest negative takes 90 % at τ = 0.1, 60 % at τ = 1; evenly it would be 50 %'
+    'The nearest negative takes 90 % of the push at τ = 0.1, 60 % at τ = 1; evenly it would be 50 %'
     """
     parts = [
         f"{100 * max(share):.0f} % {'of the push ' * (not i)}at τ = {tau:g}" for i, (tau, share) in enumerate(shares.items())

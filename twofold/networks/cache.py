@@ -9,6 +9,7 @@ import os
 import re
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
@@ -37,6 +38,7 @@ __all__ = ["EmbeddingCache"]
 
 BATCH = 32  # constant: a picture's features may not depend on how many others are encoded with it; small: no worker waits long
 SHARD = 4 * BATCH  # with a batch in the hands of each of two workers: what a kill can cost is 256 pictures
+AHEAD = 4  # batches that are asked for before those in hand are kept, or as many as there are workers
 WORKERS = 2  # more have to be asked for: each holds the activations of a batch
 SILENCE_S = 5.0  # whoever waits longer is told for whom
 HUNG_S = 120.0  # whoever holds the lock shows a sign of life with every batch
@@ -132,8 +134,12 @@ class EmbeddingCache:
         pending: dict[str, Tensor] = {}
         with single_thread(), bar(len(rows), "encode") as told:
             pool = ThreadPoolExecutor(self.workers, initializer=torch.set_num_threads, initargs=(1,))
+            ahead = max(AHEAD, self.workers)
             try:
-                for keys, values in zip(batches, pool.map(features, batches), strict=True):
+                asked = deque(pool.submit(features, keys) for keys in batches[:ahead])
+                for i, keys in enumerate(batches):
+                    values = asked.popleft().result()
+                    asked.extend(pool.submit(features, later) for later in batches[i + ahead : i + ahead + 1])
                     self.encoded += len(keys)
                     told.update(len(keys))
                     pending.update(zip(keys, values, strict=True))

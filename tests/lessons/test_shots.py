@@ -7,7 +7,8 @@ import pytest
 from given import around, runs, together
 
 from twofold.errors import InputError
-from twofold.lessons.shots import allowed, most_shots, shots_against, shots_curve, shots_panels, shots_reading
+from twofold.lessons.shots import UNTOLD, most_shots, plan_shots, shots_against, shots_curve, shots_panels, shots_reading
+from twofold.lessons.study import Study
 from twofold.results.statistics import t_interval
 
 PAIR = ("digits", "type", "optdigits")
@@ -23,10 +24,16 @@ def frame(*levels, control=80.0):
 
 
 def test_half_of_the_pictures_may_be_told_at_every_seed():
-    assert most_shots(PAIR, "8") == 87 // 2
-    assert most_shots(PAIR, "8", (0, 1, 2)) <= most_shots(PAIR, "8")
-    assert allowed(PAIR, 44, ["3", "8"]) == ["3"]
-    assert allowed(PAIR, 20) == [str(i) for i in range(10)]
+    assert most_shots(PAIR, ["8"]) == {"8": 87 // 2}
+    assert most_shots(PAIR, ["8"], (0, 1, 2))["8"] <= 87 // 2
+
+
+def test_shots_are_planned_on_the_classes_that_have_twice_as_many():
+    cells = ['preset = "embedded-fast"\nnormals = ["3", "8"]\nseeds = [0]\nfigures = None\nruns = "runs"\nroot = None']
+    configs = plan_shots(Study({"In": cells}, "example"), [PAIR], ["few_shot"], [20, 44])
+    told = [(config.shots, config.task.normal) for config in configs if config.method == "few_shot"]
+    assert told == [(20, "3"), (20, "8"), (44, "3")]
+    assert {config.method for config in configs} == {"few_shot", *UNTOLD}
 
 
 def test_a_curve_has_a_mean_and_student_s_interval_at_each_number_of_shots():

@@ -21,35 +21,20 @@ from twofold.results.tables import pair_name
 from twofold.runs.config import RunConfig
 from twofold.runs.search import Pair
 
-__all__ = ["UNTOLD", "allowed", "most_shots", "plan_shots", "shots_against", "shots_curve", "shots_panels", "shots_reading"]
+__all__ = ["UNTOLD", "most_shots", "plan_shots", "shots_against", "shots_curve", "shots_panels", "shots_reading"]
 
 UNTOLD = ("target_gaussian", "pooled_gaussian")  # what shots are held against
 
 
-def most_shots(pair: tuple[str, str, str], normal: str, seeds: Sequence[int] = (0,), root: str | None = None) -> int:
-    """How many target normals may be told at every seed: half of those that are not tested.
-
-    >>> most_shots(("digits", "type", "optdigits"), "3")
-    46
-    """
-    domains = load_pair(*pair, root)
-    return min(len(build_task(*domains, normal, seed).target_normals) // 2 for seed in seeds)
-
-
-def allowed(
-    pair: tuple[str, str, str],
-    shots: int,
-    normals: Sequence[str] = ("all",),
-    seeds: Sequence[int] = (0,),
-    root: str | None = None,
-) -> list[str]:
-    """The classes of which so many shots may be told at every seed.
+def most_shots(
+    pair: tuple[str, str, str], normals: Sequence[str], seeds: Sequence[int] = (0,), root: str | None = None
+) -> dict[str, int]:
+    """How many target normals of each class may be told at every seed: half of those that are not tested.
 
     Parameters
     ----------
     pair : data set, source, target.
-    shots : target normals that are told.
-    normals : classes; ``("all",)`` is every class of the pair.
+    normals : classes.
     seeds : of the split.
     root : of folder data sets.
 
@@ -57,11 +42,11 @@ def allowed(
     ------
     InputError : a class that the pair does not have, or a pair that cannot be opened.
 
-    >>> allowed(("digits", "type", "optdigits"), 46, ["3", "8"])  # 92 and 87 pictures
-    ['3']
+    >>> most_shots(("digits", "type", "optdigits"), ["3", "8"])
+    {'3': 46, '8': 43}
     """
-    names = normal_classes(*pair, root) if list(normals) == ["all"] else list(normals)
-    return [name for name in names if most_shots(pair, name, seeds, root) >= shots]
+    domains = load_pair(*pair, root)
+    return {name: min(len(build_task(*domains, name, seed).target_normals) // 2 for seed in seeds) for name in normals}
 
 
 def plan_shots(study: Study, pairs: Sequence[Pair], methods: Sequence[str], shots: Sequence[int]) -> list[RunConfig]:
@@ -79,9 +64,10 @@ def plan_shots(study: Study, pairs: Sequence[Pair], methods: Sequence[str], shot
         own, wanted = normal_classes(*pair, study.root), study.settings["normals"]
         names = [name for name in own if wanted == ["all"] or name in wanted]
         configs += study.plan(*pair, method=list(UNTOLD), normal=names, seed=seed)
+        most = most_shots(pair, names, seed, study.root)
         for method, k in product(methods, shots):
             cut = {} if study.preset == "paper" else SHORTENED.get(method, {})
-            if kept := allowed(pair, k, names, seed, study.root):
+            if kept := [name for name in names if most[name] >= k]:
                 configs += study.plan(*pair, method=method, shots=k, normal=kept, seed=seed, **cut)
     return configs
 

@@ -95,7 +95,7 @@ def shots_of(pair: Pair, normals: Sequence[str], seeds: Sequence[int] = (0,), ro
     >>> shots_of(("digits", "type", "optdigits"), ["3", "8"])
     10
     """
-    return min([SHOTS, *(most_shots(pair, name, seeds, root) for name in normals)])
+    return min([SHOTS, *most_shots(pair, normals, seeds, root).values()])
 
 
 def plan_rivals(study: Study, pair: Pair, methods: Sequence[str], normals: Sequence[str]) -> list[RunConfig]:

@@ -205,7 +205,7 @@ class Study:
             from twofold.runs.run import prepare
 
             prepare(left[0], self.root)  # what is missing is said here, not after an hour
-        self.configs += [config for config in configs if config not in self.configs]
+        self.configs = list(dict.fromkeys([*self.configs, *configs]))
         return configs
 
     def run(

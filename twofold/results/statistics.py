@@ -131,9 +131,8 @@ def one_of_each(frame: pd.DataFrame, fields: Sequence[str], by: Sequence[str] = 
     """
     for field in fields:
         if field in frame and field not in by:
-            groups = frame.groupby(list(by), dropna=False) if by else [(None, frame)]
-            kinds = [group[field].nunique(dropna=False) for _, group in groups]
-            if max(kinds, default=0) > 1:
+            groups = frame.groupby(list(by), dropna=False)[field] if by else frame[[field]]
+            if (groups.nunique(dropna=False) > 1).any():
                 raise InputError(f"wanted runs of one {field}, got {list(frame[field].unique())}; select one of them")
 
 

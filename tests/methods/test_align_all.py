@@ -37,7 +37,7 @@ def test_dann_all_adds_the_discriminator_s_loss_and_climbs_it_as_far_as_the_sche
     for reversed_ in (True, False):
         method.zero_grad()
         logits = [method.discriminator(method.features(part)) for part in (batch.source, batch.target)]
-        loss = 0.4 * domain_adversarial_loss(*logits)
+        loss = method.settings.lambda_alignment * domain_adversarial_loss(*logits)
         if reversed_:
             _, terms = next(method._step((plain_views,) * 2, batch))
             torch.testing.assert_close(terms["alignment"], loss, rtol=1e-4, atol=1e-6)

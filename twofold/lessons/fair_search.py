@@ -55,6 +55,7 @@ SHORTENED: dict[str, dict[str, Any]] = {
     "gnl": {"steps": 25},
     "msc": {"steps": 25, "batch_size": 16},
     "msra": {"backbone_size_px": 128, "steps": 50, "learning_rate": 1e-3},  # rate: dev, of so few steps
+    "panda": {"learning_rate": 0.1, "clip_norm": 1.0},  # both: dev; its default is what its paper has
 }
 
 _RATES = {"learning_rate": [0.01, 0.003]}
@@ -64,7 +65,7 @@ _FITTED = {"fitted_on": ["target", "source", "both"]}
 POOLS: dict[str, dict[str, list[Any]]] = {
     "few_shot": {**_RATES, "temperature": [0.2, 0.07]},
     "msra": {"learning_rate": [1e-4, 1e-3, 1e-2]},
-    "gnl": {"learning_rate": [0.1, 0.03], "reference_share": [0.5, 0.0]},
+    "gnl": {"learning_rate": [0.1, 0.03], "reference_share": [0.5, 0.2]},
     "dann_all": {**_RATES, "lambda_alignment": [0.4, 1.0]},
     "mmd_all": {"learning_rate": [0.001, 0.0003, 0.003], "lambda_alignment": [0.4, 1.0]},
     "msc": {"learning_rate": [0.001, 0.0003], "lambda_angular": [1.0, 0.0]},

@@ -30,7 +30,7 @@ METHODS: dict[str, tuple[type[Method], dict[str, Any]]] = {
     "target_only": (Neighbors, {}),
     "source_only": (TwoFold, {"alignment": "none"}),
     "align_all": (TwoFold, {"selection": "all", "negatives": "in_batch"}),
-    "dann_all": (TwoFold, {"selection": "all", "alignment": "grl"}),
+    "dann_all": (TwoFold, {"selection": "all", "alignment": "grl", "lambda_alignment": 1.0}),  # weight: dev
     "mmd_all": (
         TwoFold,
         {"selection": "all", "alignment": "mmd", "learning_rate": 0.001, "lambda_alignment": 1.0},

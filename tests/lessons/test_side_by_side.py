@@ -84,12 +84,12 @@ def test_beside_a_method_stands_whether_it_works_at_all_and_what_its_search_did(
 def test_a_dry_run_says_how_long_each_method_takes_and_runs_nothing(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(room, "COMPARED", {DIGITS: 1})
     monkeypatch.setattr(room, "estimate_seconds", lambda configs, *_, **__: (len(configs), 60.0 * len(configs)))
-    monkeypatch.setattr(room, "planned", lambda *a, **k: planned(["tsa", "panda"], 2, 1, [DIGITS], claimed=False))
+    monkeypatch.setattr(room, "planned", lambda *a, **k: planned(["tsa", "ildr"], 2, 1, [DIGITS], claimed=False))
     assert main(["--dry-run", "--out", str(tmp_path / "runs")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         "tsa: 2 runs, 2 to do, about 2.0 min",
-        "panda: 2 runs, 2 to do, about 2.0 min",
+        "ildr: 2 runs, 2 to do, about 2.0 min",
         "4 runs, 4 to do, about 4 min",
     ]
     assert not (tmp_path / "runs").exists()

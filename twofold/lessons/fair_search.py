@@ -52,7 +52,7 @@ LONG_RUNGS = (Rung(1, 1), Rung(3, 1), Rung(None, 3))  # where several kinds of a
 # What a search chose for a method in this form stands here and is marked dev, else it stands in METHODS.
 SHORTENED: dict[str, dict[str, Any]] = {
     "few_shot": {"steps": 25, "batch_size": 16},
-    "gnl": {"steps": 25},
+    "gnl": {"steps": 25, "reference_share": 0.2},  # share: dev
     "msc": {"steps": 25, "batch_size": 16},
     "msra": {"backbone_size_px": 128, "steps": 50, "learning_rate": 1e-3},  # rate: dev, of so few steps
     "panda": {"learning_rate": 0.1, "clip_norm": 1.0},  # both: dev; its default is what its paper has
@@ -120,8 +120,9 @@ def pool_of(method: str) -> list[dict[str, Any]]:
         return [one for fields, n in MIXED[method] for one in candidates({"method": [method], **fields}, n)]
     if method not in POOLS:
         raise InputError(f"wanted a method that is searched, got {method!r}; choose among: {', '.join([*MIXED, *POOLS])}")
-    fixed = {name: [value] for name, value in SHORTENED.get(method, {}).items()}
-    return candidates({"method": [method], **fixed, **POOLS[method]}, AT_MOST)
+    tried = POOLS[method]
+    fixed = {name: [value] for name, value in SHORTENED.get(method, {}).items() if name not in tried}
+    return candidates({"method": [method], **fixed, **tried}, AT_MOST)
 
 
 def fair_search(

@@ -8,8 +8,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +204,41 @@ def test_a_detector_without_pictures_still_reports(own, tmp_path):
     assert fit(own, tmp_path, "--no-pictures") == 0
     assert main(["report", str(tmp_path / "d.safetensors"), "--out", str(tmp_path / "r.html")]) == 0
     assert "This detector keeps none." in (tmp_path / "r.html").read_text("utf-8")
+
+
+KILLED = """
+import os, sys
+from twofold.cli import main
+from twofold.data.domains import View
+images = View.images
+def counted(self, rows, *args, **kwargs):
+    os.write(2, b"asked %d\\n" % len(rows))  # in one piece: two threads may print at once
+    return images(self, rows, *args, **kwargs)
+View.images = counted
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_fit_that_is_killed_and_begun_again_encodes_at_most_256_pictures_twice(tmp_path):
+    rng = np.random.default_rng(0)
+    for folder, n in (("normal", 20), ("new", 600)):
+        (tmp_path / folder).mkdir()
+        for i in range(n):
+            Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(tmp_path / folder / f"{i}.bmp")
+    small = ("--method", "source_knn", "--features", "backbone", "--backbone-size-px", "32")
+    folders = [str(tmp_path / name) for name in ("normal", "new", "d.twofold")]
+    command = [sys.executable, "-c", KILLED, "fit", *folders[:2], "--out", folders[2], *small]
+    cache, asked = tmp_path / "cache", []
+    for killed in (True, False):
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TWOFOLD_CACHE": str(cache)})
+        if killed:
+            while len(list(cache.glob("*/[!.]*.safetensors"))) < 3 and process.poll() is None:
+                time.sleep(0.005)
+            process.kill()
+        asked.append(sum(map(int, re.findall(r"asked (\d+)", process.communicate()[1]))))
+        assert process.returncode == (-signal.SIGKILL if killed else 0)
+    assert 0 < asked[1] < 620
+    assert 620 <= sum(asked) <= 620 + 256
 
 
 # check ------------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from twofold.data.domains import View
 from twofold.data.folders import load_pictures
 from twofold.deploy import crossed as room
-from twofold.deploy.crossed import PARTS, crossed, unseen
+from twofold.deploy.crossed import PARTS, crossed, dealt, unseen
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_every_picture_is_judged_once_by_a_detector_of_the_other_parts(fitted, v
         return other
 
     monkeypatch.setattr(type(method), "twin", watched)
-    scores = crossed(method, source, target, PARTS)
+    scores = crossed(method, source, target, dealt(target, PARTS))
     assert len(fits) == PARTS
     assert all(learned | judged == set(target.contents) and not learned & judged for learned, judged in fits)
     assert sum(len(judged) for _, judged in fits) == len(set(target.contents))
@@ -53,3 +53,10 @@ def test_held_out_scores_stand_in_where_fitting_again_would_take_long(fitted, vi
     assert unseen(fitted("twofold").method_, source, target, held_out) is held_out
     monkeypatch.setattr(room, "MOST", len(target) - 1)
     assert unseen(fitted("pooled_gaussian").method_, source, target, held_out) is held_out
+
+
+def test_pictures_of_no_part_are_judged_by_none(fitted, views):
+    method, (source, target) = fitted("pooled_gaussian").method_, views
+    some = dealt(target, 2)
+    scores = crossed(method, source, target, np.where(some == 1, -1, some))
+    np.testing.assert_array_equal(np.isnan(scores), some == 1)

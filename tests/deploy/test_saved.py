@@ -182,7 +182,7 @@ def hostile_sheets(sheet):
             if junk not in UNHEARD.get(key, ()):
                 yield changed(key, value=junk)
     yield changed("more", value=1)
-    for value in (1, 2, 4, "3", 10**30, True):
+    for value in (1, 3, 5, "4", 10**30, True):
         yield changed("format", value=value)
     for value in ("oracle", "in_domain", "twofold", "zero_shot", "target_only", "target_gaussian ", "x" * 10**6, "../x"):
         yield changed("method", value=value)
@@ -240,6 +240,7 @@ def hostile_sheets(sheet):
         yield changed("selected", value=value)
     for value in (sheet["held_out"][1:], ["zzz"] * n, [None] * n, [float("nan")] * n, [float("inf")] * n):
         yield changed("held_out", value=value)
+        yield changed("without_like", value=value)
     for value in (float("nan"), float("inf"), "x", None, 10**400):
         yield changed("notes", "contrast", value=value)
     for value in (sheet["witness"] * 1.1, -sheet["witness"], float("nan"), float("inf")):

@@ -7,7 +7,17 @@ import pandas as pd
 import pytest
 
 from twofold.deploy.thresholds import RULES, default_rule
-from twofold.lessons.your_own_pictures import FALSE_ALARM_RATES, SPLITS, line_table, promise_table, tables, uses, warning_table
+from twofold.lessons.your_own_pictures import (
+    FALSE_ALARM_RATES,
+    LEVEL,
+    SPLITS,
+    check_table,
+    line_table,
+    promise_table,
+    tables,
+    uses,
+    warning_table,
+)
 from twofold.runs.presets import RECIPE_VERSION
 
 FOLDER = Path(__file__).resolve().parents[2] / "figures" / "embedded"
@@ -48,6 +58,12 @@ def test_an_all_normal_target_raises_no_more_alarms_than_promised(runs):
     some = runs[runs["anomaly_ratio"] == 0]
     for rate in FALSE_ALARM_RATES:
         assert some[f"{default_rule(rate)} {rate} own"].mean() <= rate
+
+
+def test_a_check_keeps_its_level_on_the_development_pairs(runs):
+    row = check_table(runs).set_index("where").loc["dev"]
+    assert row["normal ones called different at 5%"] <= LEVEL * row["all-normal runs"]
+    assert row["with 30% anomalies"] >= 0.75 * row["all-normal runs"]
 
 
 def made(rates, contamination="(0.0, 0.3)", auroc=90.0, weak=False):

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import ks_2samp
+from sklearn.cluster import KMeans
 
+from twofold.data.domains import View
+from twofold.deploy.crossed import MOST, crossed
+from twofold.deploy.trust import unit_layers
 from twofold.errors import InputError
+from twofold.methods.base import FrozenMethod, Method
+from twofold.parts.neighbors import unit_rows
 
-__all__ = ["Check", "compare"]
+__all__ = ["Check", "compare", "without_like"]
+
+GROUPS = 20  # of pictures that are alike; of 10 and 20 the one that finds more on the development pairs, both keep the level
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,7 @@ class Check:
         """One line for a person.
 
         >>> compare(np.arange(40.0), np.arange(40.0) + 30, 37.0, 0.05).words()[:74]
-        'the 40 new pictures do NOT look like the fitted ones (p = 3.1e-11, level 5'
+        'the 40 new pictures do NOT look like the fitted ones (p = 1.5e-11, level 5'
         """
         verdict = "do NOT look" if self.different else "look"
         why = "; fit again, or see what changed" if self.different else ""
@@ -37,17 +46,48 @@ class Check:
         )
 
 
-def compare(held_out: np.ndarray, scores: np.ndarray, threshold: float, fpr: float, level: float = 0.05) -> Check:
-    r"""Hold the scores of new pictures against the held-out scores of the fitted ones: Kolmogorov and Smirnov's test.
+def without_like(method: Method, source: View, target: View, unseen: np.ndarray) -> np.ndarray:
+    """Scores of the target's pictures, each by a detector that saw neither it nor those that are most like it.
 
-    .. math:: D = \sup_a |F_\text{new}(a) - F_\text{fitted}(a)|
-
-    It keeps its level, whatever the scores' distribution, where new and fitted pictures are drawn alike; a larger share of
-    anomalies counts as another kind too. What changes no score it cannot see, and few pictures show little.
+    Pictures come in families: views of one object, sisters of one block, variants of a drawing. Where a picture is put aside
+    alone its family vouches for it, while a new picture often brings a family that nobody has seen.
 
     Parameters
     ----------
-    held_out : (n,) scores of the fitted target, each judged without itself.
+    method : a fitted method.
+    source, target : what it was fitted on, in an order that tells nothing.
+    unseen : (n,) of ``deploy.crossed``, each judged without itself; they stand in for the scores of a method that trains, of
+        more than ``MOST`` pictures, and of a group of more than half of all.
+
+    Returns
+    -------
+    (n,)
+
+    Source
+    ------
+    Ours; cross-validation by blocks as in Roberts et al. 2017, the blocks found by k-means. Held against ``unseen`` scores, of
+    28 all-normal runs of the development pairs 4 were called different at 5 %, all of them drawings with families; held
+    against these one is.
+    """
+    if not isinstance(method, FrozenMethod) or len(target) > MOST:
+        return unseen
+    z = unit_rows(np.concatenate(unit_layers(method, target), axis=1))
+    group = KMeans(min(GROUPS, len(np.unique(z.round(9), axis=0))), n_init=3, random_state=0).fit_predict(z)
+    large = 2 * np.bincount(group)[group] > len(group)
+    return np.where(large, unseen, crossed(method, source, target, np.where(large, -1, group)))
+
+
+def compare(fitted: np.ndarray, scores: np.ndarray, threshold: float, fpr: float, level: float = 0.05) -> Check:
+    r"""Whether new pictures score higher than the fitted ones do: Kolmogorov and Smirnov's test, one-sided.
+
+    .. math:: D = \sup_a \left( F_\text{fitted}(a) - F_\text{new}(a) \right)
+
+    It keeps its level, whatever the scores' distribution, where new and fitted pictures are drawn alike; a larger share of
+    anomalies counts as another kind too. What changes no score or lowers it this cannot see, and few pictures show little.
+
+    Parameters
+    ----------
+    fitted : (n,) scores of the fitted target, best those of ``without_like``.
     scores : (m,) of the new pictures.
     threshold, fpr : of the line, and its promise.
     level : chance of calling pictures of one kind different, in (0, 1).
@@ -58,11 +98,13 @@ def compare(held_out: np.ndarray, scores: np.ndarray, threshold: float, fpr: flo
 
     Source
     ------
-    Smirnov 1939, with the exact null distribution.
+    Smirnov 1939, with the exact null distribution, its limit where hundreds of pictures are compared.
     """
     if not 0 < level < 1:
         raise InputError(f"wanted a level between 0 and 1, got {level}; 0.05 calls one of twenty like batches different")
     if not len(scores):
         raise InputError("wanted new pictures to look at, got none; name a folder with some")
-    p = float(ks_2samp(held_out, scores).pvalue)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # that it takes the limit where exact numbers would overflow
+        p = float(ks_2samp(fitted, scores, alternative="greater").pvalue)
     return Check(len(scores), p, level, p <= level, float(np.mean(np.asarray(scores) > threshold)), fpr)

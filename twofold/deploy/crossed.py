@@ -11,28 +11,32 @@ from twofold.compute import cores
 from twofold.data.domains import View
 from twofold.methods.base import FrozenMethod, Method
 
-__all__ = ["MOST", "PARTS", "crossed", "unseen"]
+__all__ = ["MOST", "PARTS", "crossed", "dealt", "unseen"]
 
 PARTS = 10
 MOST = 1000  # with more pictures one has no part in who else is put aside, and a fit takes long
 
 
-def crossed(method: FrozenMethod, source: View, target: View, parts: int, seed: int = 0) -> np.ndarray:
+def dealt(target: View, parts: int, seed: int = 0) -> np.ndarray:
+    """(n,) which of at least 2 parts each picture goes to, by chance; copies of a picture go together."""
+    names, copy_of = np.unique(target.contents, return_inverse=True)
+    return (np.random.default_rng(seed).permutation(len(names)) % min(parts, len(names)))[copy_of]
+
+
+def crossed(method: FrozenMethod, source: View, target: View, part_of: np.ndarray) -> np.ndarray:
     """Scores of the target's pictures, each by a detector that was fitted to the other parts of it.
 
     Parameters
     ----------
     method : a fitted method, which stays as it is.
     source, target : what it was fitted on, in an order that tells nothing.
-    parts : into how many the pictures are dealt, at least 2; copies of a picture go together.
+    part_of : (n,) the part of each picture, below 0 where it is judged by none.
 
     Returns
     -------
-    (n,)
+    (n,), NaN where it is judged by none.
     """
-    names, copy_of = np.unique(target.contents, return_inverse=True)
-    dealt = np.random.default_rng(seed).permutation(len(names)) % min(parts, len(names))
-    part_of, scores = dealt[copy_of], np.empty(len(target))
+    scores = np.full(len(target), np.nan)
 
     def judge(part: int) -> None:
         judged = part_of == part
@@ -41,7 +45,7 @@ def crossed(method: FrozenMethod, source: View, target: View, parts: int, seed: 
 
     # twins do not know each other: the numbers stay the same
     with ThreadPoolExecutor(min(2, cores()), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        list(pool.map(judge, np.unique(part_of)))
+        list(pool.map(judge, np.unique(part_of[part_of >= 0])))
     return scores
 
 
@@ -68,4 +72,4 @@ def unseen(method: Method, source: View, target: View, held_out: np.ndarray) -> 
     """
     if not isinstance(method, FrozenMethod) or len(target) > MOST:
         return held_out
-    return crossed(method, source, target, PARTS)
+    return crossed(method, source, target, dealt(target, PARTS))

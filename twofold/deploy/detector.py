@@ -17,7 +17,7 @@ from twofold.data.domains import Domain, View
 from twofold.data.reading import READING_VERSION
 from twofold.data.survey import refuse_dull
 from twofold.deploy.card import model_card
-from twofold.deploy.check import Check, compare
+from twofold.deploy.check import Check, compare, without_like
 from twofold.deploy.crossed import unseen
 from twofold.deploy.fields import configured, told_by, written
 from twofold.deploy.given import Pictures, given, joined
@@ -62,6 +62,7 @@ class TwoFoldDetector(BaseEstimator):
     method_ : the fitted method; its ``selected_`` and ``notes_`` are about the target's pictures, in the order of ``ids_``.
     ids_ : (n,) names of the target's pictures that were read, those ``also_normal`` last.
     held_out_ : (n,) scores of the target's own pictures, each judged without itself.
+    without_like_ : (n,) the same, each judged without those that are most like it: what ``check`` compares new ones with.
     line_, threshold_ : the line with its promise, and its score.
     labels_ : (n,) 1 for those of the fitted target above the line, else 0.
     trust_ : what the pictures say of the detector, without a label.
@@ -143,6 +144,7 @@ class TwoFoldDetector(BaseEstimator):
             new = _finite(unseen(method, *views, held_out[order]))
             line = draw_line(new, kept, of_source, self.fpr, self.rule, sure)
             self.trust_ = judge(method, *views, held_out[order], new, kept)
+            self.without_like_ = _finite(without_like(method, *views, new))[np.argsort(order)]
         self.method_, self.held_out_, self.line_, self.skipped_ = method, held_out, line, skipped
         self.ids_, self.n_source_, self.source_scores_ = np.array(target.ids), len(source), of_source
         self.thumbnails_ = thumbnails(target, held_out, line.threshold)
@@ -175,14 +177,14 @@ class TwoFoldDetector(BaseEstimator):
         return (self.anomaly_score(pictures) > self.threshold_).astype(int)
 
     def check(self, pictures: Pictures, level: float = 0.05) -> Check:
-        """Whether new pictures still look like the fitted ones, at this level.
+        """Whether new pictures still look like the fitted ones, at this level, as ``deploy.check.compare`` has it.
 
         Raises
         ------
         InputError : not fitted yet, no picture, or a level outside of (0, 1).
         """
         scores = self.anomaly_score(pictures)
-        return compare(self.held_out_, scores, self.threshold_, self.line_.fpr, level)
+        return compare(self.without_like_, scores, self.threshold_, self.line_.fpr, level)
 
     @property
     def threshold_(self) -> float:
@@ -235,6 +237,7 @@ class TwoFoldDetector(BaseEstimator):
             seen=method.seen_.tolist(),
             selected=None if method.selected_ is None else method.selected_.tolist(),
             held_out=self.held_out_.tolist(),
+            without_like=self.without_like_.tolist(),
             notes=method.notes_,
             source_scores=self.source_scores_.tolist(),
             line=Calibration(self.line_.rule, self.line_.fpr, self.line_.calibration.tolist()),
@@ -291,6 +294,7 @@ class TwoFoldDetector(BaseEstimator):
             raise foreign(path, f"one that scores {sheet.witness:.6g} where here it is {witness:.6g}")
         method.notes_, method.selected_ = dict(sheet.notes), None if sheet.selected is None else np.array(sheet.selected, bool)
         detector.method_, detector.held_out_, detector.line_ = method, np.array(sheet.held_out), line
+        detector.without_like_ = np.array(sheet.without_like)
         detector.trust_, detector.skipped_, detector.thumbnails_ = sheet.trust, sheet.skipped, small
         detector.source_scores_, detector.n_source_ = np.array(sheet.source_scores), len(sheet.source_scores)
         detector._aside = aside  # the files vanish with the detector

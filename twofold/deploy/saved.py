@@ -25,7 +25,7 @@ from twofold.files import whole
 
 __all__ = ["FORMAT", "Calibration", "Network", "Sheet", "Shown", "foreign", "read", "write"]
 
-FORMAT = 3  # raised by any change of what a file holds
+FORMAT = 4  # raised by any change of what a file holds
 
 _STRICT = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
 
@@ -71,6 +71,7 @@ class Sheet:
     seen: list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}\z")]]  # contents of the pictures in memory
     selected: list[bool] | None  # of the fitted target, in the order of its ids
     held_out: Annotated[list[float], Field(min_length=1)]  # of the fitted target, in the order of its ids
+    without_like: list[float]  # of the same, each judged without those most like it
     notes: dict[Word, float]
     source_scores: Annotated[list[float], Field(min_length=1)]  # of the source, by the fitted detector
     line: Calibration
@@ -83,8 +84,10 @@ class Sheet:
     versions: dict[Word, Word]
 
     def __post_init__(self) -> None:
-        if self.selected is not None and len(self.selected) != len(self.held_out):
-            raise ValueError(f"selected must be as long as held_out, got {len(self.selected)} and {len(self.held_out)}")
+        for name in ("selected", "without_like"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.held_out):
+                raise ValueError(f"{name} must be as long as held_out, got {len(values)} and {len(self.held_out)}")
 
 
 def foreign(path: str | os.PathLike[str], reason: object) -> InputError:

@@ -14,14 +14,14 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
 from twofold.data.domains import View
-from twofold.deploy.crossed import crossed
+from twofold.deploy.crossed import crossed, dealt
 from twofold.deploy.thresholds import FENCE
 from twofold.methods.background import BackgroundMethod
 from twofold.methods.base import STRICT, FrozenMethod, Method
 from twofold.parts.gaussians import WEAK_CONTRAST
 from twofold.parts.neighbors import contrast, leave_one_out, unit_rows
 
-__all__ = ["Trust", "agreement", "crowds", "domain_distance", "judge", "stability"]
+__all__ = ["Trust", "agreement", "crowds", "domain_distance", "judge", "stability", "unit_layers"]
 
 PICTURES = 1000  # at most that many of each domain are compared with each other
 NEIGHBORS = 7
@@ -174,7 +174,8 @@ def stability(method: FrozenMethod, source: View, target: View, held_out: np.nda
     in [-1, 1].
     """
     rows = _some(np.arange(len(target)), 2 * PICTURES)
-    return _alike(crossed(method, source, target.subset(rows), 2, seed), held_out[rows])
+    some = target.subset(rows)
+    return _alike(crossed(method, source, some, dealt(some, 2, seed)), held_out[rows])
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> float:
@@ -205,7 +206,7 @@ def judge(
     Trust; ``stability`` is None of a method that trains.
     """
     kept = np.ones(len(target), bool) if kept is None else kept
-    of_source, of_target = (_spaces(method, view) for view in (source, target))
+    of_source, of_target = (unit_layers(method, view) for view in (source, target))
     whole = unit_rows(np.concatenate(of_target, axis=1))
     unequal = float(np.mean([contrast(space) for space in of_target]))
     weak = unequal < WEAK_CONTRAST  # no other number of these, alone or with it, tells more on the development pairs
@@ -222,7 +223,7 @@ def judge(
     )
 
 
-def _spaces(method: Method, view: View) -> list[np.ndarray]:
+def unit_layers(method: Method, view: View) -> list[np.ndarray]:
     """(n, d_l) unit features of each layer that the method looks at."""
     z = method.embed(view)
     layers = method.units(z) if isinstance(method, BackgroundMethod) else [z.flatten(1)]

@@ -18,6 +18,7 @@ import pandas as pd
 
 from twofold.compute import keep_memory, single_thread
 from twofold.data.tasks import Task
+from twofold.deploy.check import compare, without_like
 from twofold.deploy.crossed import unseen
 from twofold.deploy.detector import LEAST_TARGET
 from twofold.deploy.thresholds import RULES, default_rule, draw_line
@@ -34,10 +35,22 @@ from twofold.runs.run import build, prepare
 from twofold.runs.search import some_classes
 from twofold.runs.sweeps import expand
 
-__all__ = ["alarms", "line_table", "planned", "promise_table", "raw", "row_of", "tables", "uses", "warning_table"]
+__all__ = [
+    "alarms",
+    "check_table",
+    "line_table",
+    "planned",
+    "promise_table",
+    "raw",
+    "row_of",
+    "tables",
+    "uses",
+    "warning_table",
+]
 
 FALSE_ALARM_RATES = (0.05, 0.1)
 SHARES = (0.0, 0.1, 0.3)
+LEVEL, MIXED = 0.05, 0.3  # of a check, and the share of anomalies among new pictures that it should find
 WORTHLESS, CHANCE = 80.0, 60.0  # AUROC below which a ranking should have been warned of, and below which it is hardly one
 USES = ("dev", "seen")  # everything is chosen on the first
 CLASSES = {"dev": None, "seen": 3}  # of a pair, None is all
@@ -77,9 +90,10 @@ def alarms(
 
     Returns
     -------
-    A row a run of as many target pictures as a detector wants: the task, ``auroc``, what ``deploy.trust`` says, and for each
+    A row a run of as many target pictures as a detector wants: the task, ``auroc``, what ``deploy.trust`` says, for each
     rule and promised rate the shares above the line of the test normals (``RULE RATE false``), the test anomalies (``found``)
-    and the fitted pictures (``own``).
+    and the fitted pictures (``own``), and of all-normal targets the p-values of a check of the test normals (``check like``),
+    and of these with some anomalies (``check mixed``).
     """
     rows, networks = [], {}
     for config in configs:
@@ -88,13 +102,17 @@ def alarms(
         if eyes not in networks:
             networks = {eyes: build(config, prepared.device)}
         if len(prepared.task.target_train) >= LEAST_TARGET:
-            rows.append(row_of(config, raw(prepared.task, networks[eyes].twin())))
+            found = raw(prepared.task, networks[eyes].twin(), all_normal=not config.task.anomaly_ratio)
+            rows.append(row_of(config, found))
         log(f"{len(rows)} runs, {config.task.dataset} {config.task.source}->{config.task.target}")
     return pd.DataFrame(rows)
 
 
-def raw(task: Task, method: Method) -> dict[str, Any]:
-    """Fit without a label: the scores of every role, the answers for the tested ones, and what is said of trust."""
+def raw(task: Task, method: Method, all_normal: bool) -> dict[str, Any]:
+    """Fit without a label: the scores of every role, the answers for the tested ones, and what is said of trust.
+
+    Where the target is ``all_normal`` there are scores too that a check compares with.
+    """
     source, target = task.source_train, task.target_train
     keep_memory()
     with single_thread():
@@ -102,9 +120,10 @@ def raw(task: Task, method: Method) -> dict[str, Any]:
         held_out, of_source = method.anomaly_score(target), method.anomaly_score(source)
         new = unseen(method, source, target, held_out)
         trust = judge(method, source, target, held_out, new, method.selected_)
+        like = without_like(method, source, target, new) if all_normal else None
         scores = method.anomaly_score(task.target_test)
     own = {"held_out": held_out, "unseen": new, "of_source": of_source, "selected": method.selected_}
-    return {**own, "scores": scores, "labels": task.target_test_labels, "trust": trust}
+    return {**own, "without_like": like, "scores": scores, "labels": task.target_test_labels, "trust": trust}
 
 
 def row_of(config: RunConfig, found: dict[str, Any]) -> dict[str, Any]:
@@ -118,6 +137,12 @@ def row_of(config: RunConfig, found: dict[str, Any]) -> dict[str, Any]:
             threshold = draw_line(found["unseen"], found["selected"], found["of_source"], rate, rule).threshold
             above = {"false": scores[labels == 0], "found": scores[labels == 1], "own": held_out}
             row |= {f"{rule} {rate} {kind}": float(np.mean(some > threshold)) for kind, some in above.items()}
+    if found["without_like"] is not None:
+        normal, anomalous = scores[labels == 0], scores[labels == 1]
+        n = min(len(anomalous), round(MIXED / (1 - MIXED) * len(normal)))
+        some = anomalous[np.linspace(0, len(anomalous) - 1, n).astype(int)]
+        for kind, new in {"like": normal, "mixed": np.concatenate([normal, some])}.items():
+            row[f"check {kind}"] = compare(found["without_like"], new, threshold, rate, LEVEL).p_value
     return row
 
 
@@ -228,6 +253,32 @@ def warning_table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def check_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """How often a check calls new pictures different: a row a use of the pairs, one for all, and one a data set.
+
+    Parameters
+    ----------
+    runs : of ``alarms``.
+
+    Returns
+    -------
+    All-normal runs, and of how many the tested normals are called different, alone and with ``MIXED`` of anomalies.
+    """
+    fitted = runs[runs["anomaly_ratio"] == 0]
+    of = uses(fitted)
+    groups = [*((use, fitted[of == use]) for use in USES), ("all", fitted), *fitted.groupby("dataset")]
+    rows = [
+        {
+            "where": name,
+            "all-normal runs": len(some),
+            f"normal ones called different at {LEVEL:.0%}": int((some["check like"] <= LEVEL).sum()),
+            f"with {MIXED:.0%} anomalies": int((some["check mixed"] <= LEVEL).sum()),
+        }
+        for name, some in groups
+    ]
+    return pd.DataFrame(rows)
+
+
 def _bounds(told: Any) -> tuple[float, float]:
     """A share as a pair of numbers, as it is or as it stands in a table."""
     low, high = told.strip("()").split(",") if isinstance(told, str) else told
@@ -245,6 +296,7 @@ def tables(runs: pd.DataFrame) -> dict[str, str]:
         "18_thresholds": pd.concat(lines).pipe(lambda table: table[["pairs", *table.columns.drop("pairs")]]),
         "18_promise": promise_table(runs),
         "18_warning": warning_table(runs),
+        "18_check": check_table(runs),
     }
     texts = {f"{name}.csv": table.to_csv(index=False) for name, table in found.items()}
     return texts | {f"{name}.md": f"{markdown_table(table)}\n\n{note}\n" for name, table in found.items()}

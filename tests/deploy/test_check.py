@@ -108,7 +108,7 @@ def test_a_group_of_more_than_half_and_what_takes_long_keep_the_scores_of_pictur
     found = without_like(method, target, target, alone)
     np.testing.assert_array_equal(found[:12], alone[:12])
     assert (found[12:] != alone[12:]).all()
-    monkeypatch.setattr(room, "MOST", len(target) - 1)
+    monkeypatch.setattr(room, "MANY", len(target) - 1)
     assert without_like(method, target, target, alone) is alone
 
 

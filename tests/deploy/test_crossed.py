@@ -55,6 +55,15 @@ def test_held_out_scores_stand_in_where_fitting_again_would_take_long(fitted, vi
     assert unseen(fitted("pooled_gaussian").method_, source, target, held_out) is held_out
 
 
+def test_more_pictures_are_dealt_into_fewer_parts(fitted, views, monkeypatch):
+    (source, target), asked = views, []
+    monkeypatch.setattr(room, "crossed", lambda method, source, target, part_of: asked.append(len(np.unique(part_of))))
+    for most in (len(target), len(target) - 1):
+        monkeypatch.setattr(room, "MANY", most)
+        unseen(fitted("pooled_gaussian").method_, source, target, np.zeros(len(target)))
+    assert asked == [PARTS, PARTS // 2]
+
+
 def test_pictures_of_no_part_are_judged_by_none(fitted, views):
     method, (source, target) = fitted("pooled_gaussian").method_, views
     some = dealt(target, 2)

@@ -10,7 +10,7 @@ from scipy.stats import ks_2samp
 from sklearn.cluster import KMeans
 
 from twofold.data.domains import View
-from twofold.deploy.crossed import MOST, crossed
+from twofold.deploy.crossed import MANY, crossed
 from twofold.deploy.trust import unit_layers
 from twofold.errors import InputError
 from twofold.methods.base import FrozenMethod, Method
@@ -57,7 +57,7 @@ def without_like(method: Method, source: View, target: View, unseen: np.ndarray)
     method : a fitted method.
     source, target : what it was fitted on, in an order that tells nothing.
     unseen : (n,) of ``deploy.crossed``, each judged without itself; they stand in for the scores of a method that trains, of
-        more than ``MOST`` pictures, and of a group of more than half of all.
+        more than ``MANY`` pictures, and of a group of more than half of all.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def without_like(method: Method, source: View, target: View, unseen: np.ndarray)
     both ways, 4 of 28 all-normal runs of the development pairs were called different at 5 %, all of them drawings; held
     against these, upwards, one is.
     """
-    if not isinstance(method, FrozenMethod) or len(target) > MOST:
+    if not isinstance(method, FrozenMethod) or len(target) > MANY:
         return unseen
     z = unit_rows(np.concatenate(unit_layers(method, target), axis=1))
     group = KMeans(min(GROUPS, len(np.unique(z.round(9), axis=0))), n_init=3, random_state=0).fit_predict(z)

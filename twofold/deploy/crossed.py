@@ -11,9 +11,10 @@ from twofold.compute import cores
 from twofold.data.domains import View
 from twofold.methods.base import FrozenMethod, Method
 
-__all__ = ["MOST", "PARTS", "crossed", "dealt", "unseen"]
+__all__ = ["MANY", "MOST", "PARTS", "crossed", "dealt", "unseen"]
 
 PARTS = 10
+MANY = 500  # with more pictures half as many parts leave as much to fit to, and fits take long
 MOST = 1000  # with more pictures one has no part in who else is put aside, and a fit takes long
 
 
@@ -72,4 +73,4 @@ def unseen(method: Method, source: View, target: View, held_out: np.ndarray) -> 
     """
     if not isinstance(method, FrozenMethod) or len(target) > MOST:
         return held_out
-    return crossed(method, source, target, dealt(target, PARTS))
+    return crossed(method, source, target, dealt(target, PARTS if len(target) <= MANY else PARTS // 2))

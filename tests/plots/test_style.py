@@ -21,6 +21,7 @@ from twofold.plots.style import (
     Look,
     chance_line,
     collapsed_words,
+    footnote,
     headline,
     look_of_row,
     spread_out,
@@ -112,13 +113,20 @@ def test_the_house_style_is_set_for_all_figures():
         assert not plt.rcParams["axes.spines.top"]
 
 
-def test_a_headline_stands_over_the_panels_and_is_wrapped_to_the_width():
-    figure, ax = plt.subplots(figsize=(4, 3))
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_a_headline_stands_right_over_what_is_drawn_and_a_footnote_right_under_it(layout):
+    figure, ax = plt.subplots(figsize=(4, 3), layout=layout)
+    ax.set(title="of the panel", xlabel="of the axis")
     headline(figure, "one two three four five six seven eight nine ten\nand a line")
-    (words,) = figure.texts
-    lines = words.get_text().splitlines()
+    footnote(figure, "of ten runs")
+    over, under = figure.texts
+    lines = over.get_text().splitlines()
     assert lines[-1] == "and a line"
     assert max(map(len, lines)) <= 4 * HEADLINE_LETTERS
-    bottom = words.get_window_extent().y0
-    assert bottom > ax.get_window_extent().y1
+    figure.canvas.draw()
+    drawn = ax.get_tightbbox()
+    assert 0 < (over.get_window_extent().y0 - drawn.y1) / figure.dpi < 0.25
+    assert 0 < (drawn.y0 - under.get_window_extent().y1) / figure.dpi < 0.25
+    for words in (over, under):
+        assert words.get_window_extent().x0 == pytest.approx(drawn.x0, abs=2)
     plt.close(figure)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import difflib
 import json
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,6 @@ __all__ = ["RECIPES", "Study", "manifest_text", "open_table", "project_folder", 
 
 ALSO = {"known": None, "tables_only": False}  # parameters that every notebook takes, though its cell names none of them
 PLACES = ("jobs", "runs", "figures", "root", *ALSO)  # what moves no number
-STAMP_LETTERS = 14  # of a stamp in an inch of its figure
 RECIPES = {"embedded-fast": "embedded", "embedded": "embedded", "paper": "paper"}  # extent of a notebook -> preset of its runs
 
 
@@ -273,14 +271,15 @@ class Study:
         )
         return f"{', '.join(pairs)}; {words}"
 
-    def save_figure(self, figure: Figure, name: str, frame: pd.DataFrame | None = None) -> None:
-        """Keep a figure as PNG and PDF, with its stamp where runs are behind it."""
+    def save_figure(self, figure: Figure, name: str, frame: pd.DataFrame | None = None, stamp: str = "") -> None:
+        """Keep a figure as PNG and PDF, with the stamp of the runs behind it, or with one that is given."""
         if self.settings.get("tables_only"):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        if frame is not None:
-            stamp = textwrap.fill(self.stamp(frame), int(STAMP_LETTERS * figure.get_figwidth()))
-            figure.text(0.0, -0.02, stamp, fontsize=8.5, color="#555555", ha="left", va="top")
+        if stamp or frame is not None:
+            from twofold.plots.style import footnote
+
+            footnote(figure, stamp or self.stamp(frame))
         for suffix in ("png", "pdf"):
             undated = {"CreationDate": None} if suffix == "pdf" else None  # the same figure is the same file
             figure.savefig(self.folder / f"{name}.{suffix}", bbox_inches="tight", metadata=undated)

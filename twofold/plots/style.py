@@ -21,6 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 __all__ = [
     "ALIGNMENT_LOOKS",
@@ -35,6 +36,7 @@ __all__ = [
     "Look",
     "chance_line",
     "collapsed_words",
+    "footnote",
     "headline",
     "look_of_row",
     "spread_out",
@@ -54,7 +56,7 @@ INK = "#555555"  # of small print
 SPARE_MARKERS = ("d", "h", "P", "8", "p")
 HALO = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5}  # of words that stand on a line
 SCORE_WORDS = "AUROC on the target (%)"
-HEADLINE_LETTERS = 9  # of a headline in an inch of its figure
+HEADLINE_LETTERS, FOOTNOTE_LETTERS = 9, 14.5  # in an inch
 
 
 @dataclass(frozen=True)
@@ -141,11 +143,30 @@ def chance_line(ax: Axes, horizontal: bool = False) -> None:
     (ax.axhline if horizontal else ax.axvline)(50, color="#888888", linewidth=1, linestyle=":", zorder=0)
 
 
-def headline(figure: Figure, words: str, above: float = 1.02) -> None:
-    """A figure's message over its panels, wrapped to its width; ``above`` is where it stands, 1 the figure's upper edge."""
-    lines = [textwrap.fill(line, int(HEADLINE_LETTERS * figure.get_figwidth())) for line in words.splitlines()]
-    style = {"fontsize": 13, "fontweight": "bold", "ha": "left", "va": "bottom"}
-    figure.text(0.01, above, "\n".join(lines), **style)
+def headline(figure: Figure, words: str) -> None:
+    """A figure's message right over what is drawn, wrapped to its width."""
+    box = _drawn(figure)
+    lines = [textwrap.fill(line, max(24, int(HEADLINE_LETTERS * box.width))) for line in words.splitlines()]
+    _beside(figure, box.x0, box.y1 + 0.14, "\n".join(lines), fontsize=13, fontweight="bold", va="bottom")
+
+
+def footnote(figure: Figure, words: str) -> None:
+    """Where a figure's numbers come from, right under what is drawn, wrapped to its width."""
+    box = _drawn(figure)
+    lines = textwrap.fill(words, max(40, int(FOOTNOTE_LETTERS * box.width)))
+    _beside(figure, box.x0, box.y0 - 0.1, lines, fontsize=8.5, color=INK, va="top")
+
+
+def _drawn(figure: Figure) -> Bbox:
+    """The edges of what is drawn, in inches: a figure is kept cut to them."""
+    figure.draw_without_rendering()
+    return figure.get_tightbbox()
+
+
+def _beside(figure: Figure, x: float, y: float, words: str, **look: Any) -> None:
+    """Words that begin at a place in inches."""
+    width, height = figure.get_size_inches()
+    figure.text(x / width, y / height, words, ha="left", **look)
 
 
 def use_style() -> None:

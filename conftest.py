@@ -82,3 +82,11 @@ def full_store(tmp_path_factory, finished):
 def a_store(full_store, tmp_path):
     """A copy of that store, to be spoiled."""
     return Path(shutil.copytree(full_store, tmp_path / "store"))
+
+
+@pytest.fixture
+def clashes():
+    """Of a figure, the pairs of its texts that stand over each other."""
+    from overlaps import overlaps
+
+    return overlaps

@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 
 from twofold.methods import METHODS
 from twofold.plots import curves
-from twofold.plots.style import ALIGNMENT_LOOKS
+from twofold.plots.style import ALIGNMENT_LOOKS, footnote, headline
 
 LOOKS = {name: cls.looks[name] for name, (cls, _) in METHODS.items()}
 
@@ -151,6 +151,20 @@ def test_methods_that_nobody_knows_are_drawn_and_named(ax):
 def test_one_place_alone_can_be_drawn(ax):
     curves.score_curves(series("twofold", {0.1: 80.0}), "anomaly_ratio", ax)
     assert ax.get_xlim()[0] < 10 < ax.get_xlim()[1]
+
+
+@pytest.mark.parametrize("height", [2.6, 4.4])
+def test_names_and_counts_stand_apart_in_panels_that_share_their_axis(height, clashes):
+    figure, axes = plt.subplots(1, 2, figsize=(13, height), sharey=True, layout="constrained")
+    close = [series(method, {0.001: None, 0.01: mean}, x="rate") for method, mean in (("twofold", 65.2), ("density", 65.0))]
+    fallen = [series(method, {0.001: None, 0.01: None}, x="rate") for method in ("align_all", "oracle")]
+    left = pd.concat([series("source_only", {0.001: 58.0, 0.01: 60.6}, x="rate"), *close, *fallen])
+    tables = {axes[0]: left, axes[1]: series("twofold", {0.001: 74.0, 0.01: 99.0}, x="rate")}
+    curves.score_panels(tables, "rate", log=True)
+    headline(figure, "a message that is longer than the panels are wide " * 4)
+    footnote(figure, "and where its numbers come from " * 9)
+    assert clashes(figure) == []
+    plt.close(figure)
 
 
 def test_panels_that_share_their_axis_cut_nothing_off():

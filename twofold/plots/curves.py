@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from twofold.plots.style import HALO, SCORE_WORDS, Look, collapsed_words, look_of_row, spread_out
 
-__all__ = ["score_curves", "selection_panels"]
+__all__ = ["score_curves", "score_panels", "selection_panels"]
 
 MEASURES = {
     "purity": "purity: normals among the selected",
@@ -19,6 +19,7 @@ MEASURES = {
     "accuracy": "accuracy: selected = normal",
 }
 FEW_BANDS = 3  # more of them hide each other, and the lines
+LINE_POINTS, FOOT_POINTS = 14, 12  # what a line of a name takes of the height, and a row of counts
 NEARLY = 0.75  # of the axis: a line that ends farther right is named outside
 
 
@@ -104,6 +105,43 @@ def score_curves(
     level : rows of methods that the parameter does not touch, dashed lines.
     log : equal distances for equal ratios of the parameter.
     """
+    score_panels({ax: table}, x, by, looks, level, log)
+    return ax
+
+
+def score_panels(
+    tables: Mapping[Axes, pd.DataFrame],
+    x: str,
+    by: str = "method",
+    looks: Mapping[str, Look] | None = None,
+    level: pd.DataFrame | None = None,
+    log: bool = False,
+) -> None:
+    """``score_curves`` in panels that may share an axis: names find their places once all lines are there.
+
+    Parameters
+    ----------
+    tables : panel -> its table.
+    x, by, looks, level, log : as in ``score_curves``.
+    """
+    drawn = {ax: _lines(ax, table, x, by, looks, level, log) for ax, table in tables.items()}
+    rows = max(len(fallen) for _, fallen in drawn.values())
+    for ax in tables:
+        ax.autoscale(True, "y")
+    for ax, (low, high) in {ax: ax.get_ylim() for ax in tables}.items():
+        low, high = max(0, low), min(101, high)
+        ax.set_ylim(low - rows * _share(ax, FOOT_POINTS) * (high - low), high)
+    for ax, (ends, fallen) in drawn.items():
+        for row, (broken, look) in enumerate(fallen):
+            _say_collapsed(ax, row, broken, look)
+        _name_ends(ax, ends)
+        ax.set_ylabel(SCORE_WORDS)
+
+
+def _lines(
+    ax: Axes, table: pd.DataFrame, x: str, by: str, looks: Mapping | None, level: pd.DataFrame | None, log: bool
+) -> tuple[list[_End], list[tuple[pd.DataFrame, Look]]]:
+    """Draw the lines of one panel; where each ends, and what collapsed of which."""
     table, unit = _placed(table, x)
     places = np.sort(table["at"].unique())
     _axis(ax, x, places, log)
@@ -124,24 +162,23 @@ def score_curves(
         last = alive.iloc[-1] if len(alive) else {"at": places[-1], "mean": np.nan}
         words = f"{look.words}\n{fate}" if fate else look.words
         ends.append(_End(float(last["at"]), float(last["mean"]), words, look.color))
-    ax.autoscale(True, "y")  # panels may share it
-    low, high = max(0, ax.get_ylim()[0]), min(101, ax.get_ylim()[1])
-    ax.set_ylim(low - 0.055 * len(fallen) * (high - low), high)
-    for row, (broken, look) in enumerate(fallen):
-        _say_collapsed(ax, row, broken, look)
-    _name_ends(ax, ends)
-    ax.set_ylabel(SCORE_WORDS)
-    return ax
+    return ends, fallen
+
+
+def _share(ax: Axes, points: float) -> float:
+    """What a length on paper is of a panel's height."""
+    return points * ax.figure.dpi / 72 / ax.bbox.height
 
 
 def _say_collapsed(ax: Axes, row: int, broken: pd.DataFrame, look: Look) -> None:
-    """Hollow markers and counts where one series collapsed, a row at the foot of the figure."""
-    y, foot = 0.03 + 0.05 * row, ax.get_xaxis_transform()
+    """Hollow markers and counts where one series collapsed, a row at the foot of the figure; inwards of the last place."""
+    y, foot, last = (row + 0.6) * _share(ax, FOOT_POINTS), ax.get_xaxis_transform(), ax.get_xticks()[-1]
     for place in broken.to_dict("records"):
         ax.plot(place["at"], y, look.marker, color="white", markeredgecolor=look.color, markersize=7, zorder=9, transform=foot)
         words = f"{place['n_collapsed']}/{place['n_runs']}"
-        style = {"fontsize": 9, "color": look.color, "zorder": 9, "annotation_clip": False}
-        ax.annotate(words, (place["at"], y), (7, 0), foot, "offset points", va="center", **style)
+        shift, side = (-7, "right") if place["at"] == last else (7, "left")
+        style = {"fontsize": 9, "color": look.color, "zorder": 9, "annotation_clip": False, "ha": side, "va": "center"}
+        ax.annotate(words, (place["at"], y), (shift, 0), foot, "offset points", **style)
 
 
 def _name_ends(ax: Axes, ends: Sequence[_End]) -> None:
@@ -152,14 +189,15 @@ def _name_ends(ax: Axes, ends: Sequence[_End]) -> None:
     for outside in (True, False):
         group = [end for end, place in zip(ends, along, strict=True) if (place >= NEARLY) == outside]
         heights = [low if np.isnan(end.y) else end.y for end in group]
-        sizes = [0.057 * (high - low) * (1 + end.words.count("\n")) for end in group]
+        line = _share(ax, LINE_POINTS) * (high - low)
+        sizes = [line * (1 + end.words.count("\n")) for end in group]
         for end, height, place in zip(group, heights, spread_out(heights, sizes), strict=True):
             if outside:
-                line = {"arrowstyle": "-", "color": end.color, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 4, "relpos": (0, 0.5)}
+                tie = {"arrowstyle": "-", "color": end.color, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 4, "relpos": (0, 0.5)}
                 spot = {"xytext": (1.04, place), "textcoords": ax.get_yaxis_transform()}
-                spot["arrowprops"] = None if np.isnan(end.y) else line
+                spot["arrowprops"] = None if np.isnan(end.y) else tie
             else:
-                points = (place - height) / (high - low) * ax.bbox.height * 72 / ax.figure.dpi
+                points = (place - height) / (high - low) / _share(ax, 1)
                 spot = {"xytext": (9, points), "textcoords": "offset points", "bbox": HALO, "zorder": 20}
             ax.annotate(end.words, (end.x, height), color=end.color, **spot, **style)
 

@@ -107,7 +107,7 @@ def test_a_pair_in_which_the_method_collapsed_everywhere_draws_no_number(figure)
     row = lead_table(frame, ME, GROUPS, ORACLE).iloc[0]
     assert (row[ME], row["lead over old"]) == ("collapsed", f"{ME} 6/6 collapsed; no class is left")
     ax = level_dots({"old": hardest(frame, ME, GROUPS["old"], ORACLE)}, ME, figure.subplots())
-    assert [text.get_text() for text in ax.texts] == ["collapsed", "-0.5"]
+    assert [text.get_text() for text in ax.texts] == ["collapsed", "-0.5", "lead over\nold"]
     worst = f"worst pair -0.5, {pair_name(CONFIRMATION)}; without a number: {pair_name(DEV)}"
     assert worst in lead_reading(hardest(frame, ME, ["target_only"], ORACLE), "lead")
 
@@ -135,7 +135,7 @@ def test_a_lead_is_read_over_targets_and_without_every_pair_into_a_target_of_dev
 def test_levels_go_from_the_last_group_s_control_to_the_oracle_and_write_the_lead(figure):
     groups = {words: hardest(two_pairs(), ME, controls, ORACLE) for words, controls in GROUPS.items()}
     ax = level_dots(groups, ME, figure.subplots())
-    assert [text.get_text() for text in ax.texts] == ["+2.0", "+0.5"]
+    assert [text.get_text() for text in ax.texts] == ["+2.0 [+0.9, +3.1]", "+0.5", "lead over\nsame eyes"]
     assert [line.get_xdata().tolist() for line in ax.lines] == [[93, 97], [97, 99]]
     assert ax.get_yticklabels()[1].get_text() == f"{pair_name(CONFIRMATION)} (confirmation)"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["old", "same eyes", "told the true normals", ME]

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from twofold.data.domains import Domain
-from twofold.plots.style import COLORS, HALO, INK
+from twofold.plots.style import HALO, INK
 from twofold.results.controls import LEAST_GAP, best_controls, over_pairs
 from twofold.results.sentences import verdict_count, verdict_words
 from twofold.results.statistics import PAIR, TRIAL, class_means, look_of
@@ -27,6 +27,7 @@ __all__ = [
     "layer_table",
     "lead_reading",
     "lead_table",
+    "lead_words",
     "level_dots",
     "median_class",
     "moved_pictures",
@@ -205,6 +206,8 @@ def summary_table(leads: Mapping[str, pd.DataFrame], head: str) -> pd.DataFrame:
 def level_dots(groups: Mapping[str, pd.DataFrame], method: str, ax: Axes) -> Axes:
     """A row a pair: the hardest control of each group, the method and its oracle; at the right the lead over the last group.
 
+    The lead stands with its interval, where it has one, and is grey where that holds zero or is not known.
+
     Parameters
     ----------
     groups : words -> rows of ``hardest``, each with its oracle.
@@ -225,13 +228,31 @@ def level_dots(groups: Mapping[str, pd.DataFrame], method: str, ax: Axes) -> Axe
             ("method", method, 95, look.marker, look.color),
         ):
             ax.scatter(row[field], i, s=size, marker=marker, color=color, zorder=3, label=words if i == 0 else None)
-        ink = COLORS["anomalous"] if row["gain"] < 0 else "#444444" if row["verdict"] == "above" else "#999999"
-        ax.text(1.02, i, _known(row["gain"], "+.1f"), transform=ax.get_yaxis_transform(), va="center", fontsize=9.5, color=ink)
+        ink = "black" if row["verdict"] in ("above", "below") else "#888888"
+        words = _known(row["gain"], "+.1f") + _span(row)
+        ax.text(1.02, i, words, transform=ax.get_yaxis_transform(), va="center", fontsize=9.5, color=ink)
     ax.set_yticks(range(len(pairs)), [_named(pair) for pair in pairs], fontsize=9.5)
     ax.set_ylim(len(pairs) - 0.5, -0.5)
     ax.set_xlabel("AUROC on the target (%), mean over classes and seeds")
-    ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9.5)
+    ax.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9.5)
+    ax.text(1.02, -0.9, f"lead over\n{[*groups][-1]}", transform=ax.get_yaxis_transform(), va="bottom", fontsize=9.5)
     return ax
+
+
+def _span(found: Mapping) -> str:
+    """The interval of a gain in brackets, nothing where it has none."""
+    return "" if pd.isna(found["low"]) else f" [{found['low']:+.1f}, {found['high']:+.1f}]"
+
+
+def lead_words(leads: Mapping[str, pd.DataFrame], method: str) -> str:
+    """How far a method leads, and over what: a line a lead.
+
+    Parameters
+    ----------
+    leads : words -> rows of ``hardest`` or ``parts``.
+    method : whose leads they are.
+    """
+    return "\n".join(f"{method} to {words}: {verdict_words(over_pairs(table))}" for words, table in leads.items())
 
 
 def layer_table(frame: pd.DataFrame, methods: Sequence[str] = ("target_only", "source_knn")) -> pd.DataFrame:
@@ -291,8 +312,7 @@ def forest(gains: Mapping[str, pd.DataFrame], figure: Figure) -> Figure:
         for i, pair in enumerate(pairs):
             _interval(ax, table.loc[pair, "gain"], i, table.loc[pair], "o", "#555555")
         _interval(ax, whole["difference"], len(pairs), whole, "D", look_of("pooled_gaussian").color)
-        span = "" if whole["low"] is None else f" [{whole['low']:+.1f}, {whole['high']:+.1f}]"
-        ax.set_title(f"{words}\n{whole['difference']:+.1f}{span}", fontsize=11)
+        ax.set_title(f"{words}\n{whole['difference']:+.1f}{_span(whole)}", fontsize=11)
         ax.set_xlabel("points of AUROC")
     axes[0].set_yticks(range(len(pairs) + 1), [*map(_named, pairs), f"mean over {whole['n_trials']} targets"], fontsize=9.5)
     axes[0].set_ylim(len(pairs) + 0.6, -0.6)

@@ -56,6 +56,14 @@ def test_an_input_error_shows_as_one_line_in_a_notebook():
     assert InputError("wanted x")._render_traceback_() == ["InputError: wanted x"]
 
 
+def test_many_pairs_of_domains_are_named_or_counted_by_what_they_may_be_used_for():
+    pairs = [("digits", "type", "optdigits"), ("emoji", "windows", "apple"), ("digits", "a", "b")]
+    frame = pd.DataFrame(pairs, columns=["dataset", "source", "target"]).assign(anomaly_ratio=0.1, normal="3", seed=0)
+    assert study().stamp(frame, named=3) == study().stamp(frame)
+    assert study().stamp(frame).startswith("digits type→optdigits (dev), emoji windows→apple (dev), digits a→b; preset ")
+    assert study().stamp(frame, named=2).startswith("3 pairs of domains (2 dev, 1 other); preset ")
+
+
 def test_files_and_runs_stand_in_the_manifest(tmp_path):
     made = study(f'figures = "{tmp_path}/figures"\nruns = "{tmp_path}/runs"')
     configs = made.plan("digits", "type", "optdigits", method=["target_only", "zero_shot"])
@@ -68,7 +76,7 @@ def test_files_and_runs_stand_in_the_manifest(tmp_path):
     for word in (
         "digits type→optdigits (dev)",
         "preset embedded-fast",
-        "n = 1 classes x 1 seeds",
+        "n = 1 class x 1 seed",
         "10 % anomalies",
         "last step",
         "\n3 verdicts\n",

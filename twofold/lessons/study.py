@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RECIPES", "Study", "manifest_text", "open_table", "project_folder", "read_parameters"]
 
 ALSO = {"known": None, "tables_only": False}  # parameters that every notebook takes, though its cell names none of them
+NAMED = 5  # pairs of domains under a figure; a table names all
 PLACES = ("jobs", "runs", "figures", "root", *ALSO)  # what moves no number
 RECIPES = {"embedded-fast": "embedded", "embedded": "embedded", "paper": "paper"}  # extent of a notebook -> preset of its runs
 
@@ -256,20 +257,27 @@ class Study:
         """Results of these finished runs, as ``statistics.collect`` takes them."""
         return [self._results[config] for config in (self.configs if configs is None else configs)]
 
-    def stamp(self, frame: pd.DataFrame) -> str:
-        """The line that every figure and table carries: data, preset, n, seeds, selection rule."""
-        pairs = []
-        for key in dict.fromkeys(zip(frame["dataset"], frame["source"], frame["target"], strict=True)):
-            kind = next((kind for kind, known in PAIRS.items() if key in known), None)
-            pairs.append(f"{key[0]} {key[1]}→{key[2]}" + (f" ({kind})" if kind else ""))
+    def stamp(self, frame: pd.DataFrame, named: int | None = None) -> str:
+        """The line that every figure and table carries: data, preset, n, seeds, selection rule.
+
+        Parameters
+        ----------
+        frame : of runs.
+        named : pairs of domains that are named; more are counted by what they may be used for. None names all.
+        """
+        keys = dict.fromkeys(zip(frame["dataset"], frame["source"], frame["target"], strict=True))
+        kinds = [next((kind for kind, known in PAIRS.items() if key in known), "") for key in keys]
+        names = [f"{key[0]} {key[1]}→{key[2]}" + f" ({kind})" * bool(kind) for key, kind in zip(keys, kinds, strict=True)]
+        if named is not None and len(names) > named:
+            counts = [f"{kinds.count(kind)} {kind or 'other'}" for kind in dict.fromkeys(kinds)]
+            names = [f"{len(names)} pairs of domains ({', '.join(counts)})"]
         ratios = sorted(100 * frame["anomaly_ratio"].unique())
         share = f"{ratios[0]:g}" if len(ratios) == 1 else f"{ratios[0]:g}-{ratios[-1]:g}"
-        n = frame.groupby(["dataset", "source", "target"])["normal"].nunique().max()
+        n = int(frame.groupby(["dataset", "source", "target"])["normal"].nunique().max())
         seeds = frame["seed"].nunique()
-        words = (
-            f"preset {self.preset}; n = {n} classes x {seeds} seeds; {share} % anomalies; last step, no target label selects"
-        )
-        return f"{', '.join(pairs)}; {words}"
+        runs = f"n = {n} class{'es' * (n > 1)} x {seeds} seed{'s' * (seeds > 1)}"
+        words = f"preset {self.preset}; {runs}; {share} % anomalies; last step, no target label selects"
+        return f"{', '.join(names)}; {words}"
 
     def save_figure(self, figure: Figure, name: str, frame: pd.DataFrame | None = None, stamp: str = "") -> None:
         """Keep a figure as PNG and PDF, with the stamp of the runs behind it, or with one that is given."""
@@ -279,7 +287,7 @@ class Study:
         if stamp or frame is not None:
             from twofold.plots.style import footnote
 
-            footnote(figure, stamp or self.stamp(frame))
+            footnote(figure, stamp or self.stamp(frame, named=NAMED))
         for suffix in ("png", "pdf"):
             undated = {"CreationDate": None} if suffix == "pdf" else None  # the same figure is the same file
             figure.savefig(self.folder / f"{name}.{suffix}", bbox_inches="tight", metadata=undated)

@@ -1,5 +1,7 @@
 """Notebooks headless: chosen by what they hold, planned, kept with their manifests, and failing where they fail."""
 
+import base64
+import io
 import json
 from itertools import product
 
@@ -128,6 +130,18 @@ def test_cleaning_takes_out_what_differs_from_run_to_run():
     assert not book.cells[0].outputs
     assert not book.cells[0].metadata
     assert set(book.metadata) == {"language_info"}
+
+
+def test_cleaning_makes_pictures_smaller_and_leaves_them_what_they_are():
+    colors = np.linspace(0, 255, 3 * 90 * 90).reshape(90, 90, 3)[:, :, ::-1].astype(np.uint8)
+    whole = io.BytesIO()
+    Image.fromarray(colors).save(whole, "PNG")
+    data = {"image/png": base64.b64encode(whole.getvalue()).decode()}
+    cell = new_code_cell("1", outputs=[nbformat.v4.new_output("display_data", data=data)])
+    small = base64.b64decode(clean(new_notebook(cells=[cell])).cells[0].outputs[0]["data"]["image/png"])
+    assert len(small) < len(whole.getvalue())
+    seen = np.array(Image.open(io.BytesIO(small)).convert("RGB")).astype(int)
+    assert np.abs(seen - colors).mean() < 8
 
 
 def test_an_exercise_makes_no_result_and_moves_no_hash():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import json
 import logging
 import os
@@ -79,15 +81,27 @@ def code_hash(book: Any) -> str:
 
 
 def clean(book: Any) -> Any:
-    """Take out of an executed notebook what differs from run to run: times, paths, logs, widgets' state."""
+    """Take out of an executed notebook what differs from run to run, and most of its pictures' size."""
     for holder in [book, *book.cells]:
         for key in ("papermill", "execution", "widgets"):
             holder.metadata.pop(key, None)
     for cell in book.cells:
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+            for data in (output.get("data", {}) for output in cell.outputs):
+                if "image/png" in data:
+                    data["image/png"] = _small(data["image/png"])
     book.metadata["language_info"] = {"name": "python"}
     return book
+
+
+def _small(picture: str) -> str:
+    """A PNG in base64 with a palette of 256 colours, a third of its size: drawings have no more that an eye can tell."""
+    from PIL import Image
+
+    whole, small = base64.b64decode(picture), io.BytesIO()
+    Image.open(io.BytesIO(whole)).quantize(256, Image.Quantize.FASTOCTREE).save(small, "PNG", optimize=True)
+    return base64.b64encode(min(whole, small.getvalue(), key=len)).decode() + "\n"
 
 
 def _injected(values: dict[str, Any]) -> str:

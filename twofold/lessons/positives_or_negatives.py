@@ -28,7 +28,7 @@ WORDS = {  # of selections, and of negatives
     "both": "batch and what is left over",
 }
 FOLLOWING = ("non_dominant", "both")  # negatives that another selection changes, too
-CHANGED = {"positives": ("#0072B2", "o"), "negatives": ("#D55E00", "s")}  # what a single change changes -> colour, marker
+CHANGED = {"positives": ("#888888", "o"), "negatives": ("#000000", "s")}  # what a single change changes -> colour, marker
 
 
 def single_changes(

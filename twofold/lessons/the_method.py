@@ -20,8 +20,8 @@ __all__ = ["ROLES", "diagram", "loss_curves", "loss_words", "method_parts", "pic
 
 ROLES = {  # kind of box -> face, edge, line of the edge
     "data": ("#FFFFFF", "#555555", "-"),
-    "frozen": ("#E8EEF4", COLORS["source"], "--"),
-    "trainable": ("#FBE9D0", COLORS["target"], "-"),
+    "frozen": ("#FFFFFF", INK, "--"),
+    "trainable": ("#D5DEE6", CLUSTER, "-"),
     "computed": ("#F2F2F2", INK, "-"),
 }
 

@@ -48,6 +48,14 @@ def test_losses_and_batches_are_the_same_every_time(batch):
     assert not torch.equal(arrows.toy_batch(seed=1).target, batch.target)
 
 
+def test_the_pull_towards_the_source_is_said_in_parts_of_the_longest_step(batch):
+    goal = batch.source.mean(dim=0)
+    way = goal - batch.target
+    said = arrows.toward_words(batch, {"MMD": way, "GRL": -way / way.norm(dim=1, keepdim=True)})
+    assert said.endswith(", GRL -1.0 and -1.0")
+    assert said.startswith("The dominant cluster aligned, normals and anomalies are pulled towards the source: MMD +0.")
+
+
 def test_figures_draw_every_point_and_arrow(batch):
     losses = arrows.toy_losses(batch, True)
     figure, axes = plt.subplots(1, 3)

@@ -208,7 +208,9 @@ def test_arrows_lead_from_before_to_after(taken, ax):
     ax.clear()
     lesson.distance_arrows(far, ax)
     low, high = ax.get_xlim()
-    assert low <= min(far.groupby("role")["after"].mean().min(), 0)
+    first = far.groupby("role")["after"].mean().min()
+    assert first - 0.3 < low < first
+    assert f"begins at {low + 0.02:g}" in ax.get_xlabel()
     assert high > 2
 
 
@@ -228,6 +230,7 @@ def test_distances_are_averaged_over_classes_and_have_no_end_where_a_run_collaps
     assert np.isnan(means.loc[("b", "normal"), "after"])
     lesson.distance_arrows(distances(*rows), ax)
     assert [words.strip() for words in written(ax)] == ["1/2 collapsed"] * 2
+    assert lesson.distance_words(distances(*rows)).endswith(": a 1.10 and 1.10, b no number (collapsed)")
 
 
 def test_rows_wear_the_colour_of_the_method_whose_word_they_are(taken):

@@ -115,7 +115,7 @@ def test_without_ipywidgets_nothing_slides(monkeypatch):
 def test_what_the_circle_swallows_is_said(scene):
     moved = align(scene, "align_all")
     inside = 100 * bound_terms(moved)["anomalies_inside"]
-    assert scenes.inside_words({"25 %": moved}) == f"Anomalies inside the circle: {inside:.0f} % at 25 %"
+    assert scenes.inside_words({"at K = 2": moved}) == f"Anomalies inside the circle: {inside:.0f} % at K = 2"
 
 
 def test_the_way_of_each_alignment_is_said_from_its_start_to_its_end():

@@ -131,6 +131,12 @@ def test_the_figure_shows_every_run_once_and_crosses_the_collapsed(opened):
 def test_the_figure_survives_settings_in_which_all_runs_collapse(opened):
     table = opened[2].assign(collapsed=True, auroc=np.nan)
     autopsy.autopsy_figure(table).canvas.draw()
+    assert autopsy.autopsy_words(table) == f"{len(table)} of {len(table)} runs collapsed; AUROC of none"
+
+
+def test_what_the_auroc_tells_of_a_collapse_is_said():
+    table = pd.DataFrame({"collapsed": [True, True, False], "auroc": [40.0, np.nan, 60.4]})
+    assert autopsy.autopsy_words(table) == "2 of 3 runs collapsed; AUROC theirs 40 to 40 %, the others' 60 to 60 %"
 
 
 def test_endings_have_a_loss_and_a_histogram_each(taken):
@@ -139,5 +145,10 @@ def test_endings_have_a_loss_and_a_histogram_each(taken):
     assert len(figure.axes[0].lines) == 3
     assert min(figure.axes[0].lines[2].get_ydata()) == autopsy.LOSS_FLOOR
     assert [ax.get_title().split(",")[0] for ax in figure.axes[1:]] == ["healthy", "loud collapse", "silent collapse"]
+    found = runs[0].result["auroc"]
+    assert autopsy.endings_words(runs) == (
+        f"On 1 class, too few for a verdict, the lowest loss at the end is of silent collapse (AUROC {found:.0f} %), "
+        f"the highest AUROC of healthy (AUROC {found:.0f} %)"
+    )
     broken = replace(taken, result={**taken.result, "auroc": None, "collapsed": True})
     autopsy.endings_figure([broken]).canvas.draw()  # a run without a rank has a place as well

@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 from torch import Tensor
 
-from twofold.lessons.beyond_dsvdd import descent
+from twofold.lessons.beyond_dsvdd import descent, pull
 from twofold.parts.alignment import DomainDiscriminator, contrastive_loss, domain_adversarial_loss, mmd_loss, reverse_gradient
 from twofold.plots.style import ALIGNMENT_LOOKS, COLORS, MARKERS, collapsed_words, look_of_row
 from twofold.results.sentences import few_words
 
-__all__ = ["ToyBatch", "alignment_arrows", "rate_words", "toy_batch", "toy_losses"]
+__all__ = ["ToyBatch", "alignment_arrows", "rate_words", "toward_words", "toy_batch", "toy_losses"]
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,22 @@ def alignment_arrows(
         ax.set_ylim(-0.75, 1.65)
         ax.set_axis_off()
         ax.set_title(f"{name}{heading}", fontsize=11)
+
+
+def toward_words(batch: ToyBatch, steps: Mapping[str, Tensor]) -> str:
+    """How far each loss asks normals and anomalies towards the source, in parts of its longest step: one sentence.
+
+    Parameters
+    ----------
+    batch : from ``toy_batch``.
+    steps : name -> (n + m, 2) from ``descent``.
+    """
+    n, goal = len(batch.normal), batch.source.mean(dim=0)
+    parts = []
+    for name, step in steps.items():
+        towards = pull(step, batch.target, goal) / step.norm(dim=1).max()
+        parts.append(f"{name} {towards[:n].mean():+.1f} and {towards[n:].mean():+.1f}")
+    return f"The dominant cluster aligned, normals and anomalies are pulled towards the source: {', '.join(parts)}"
 
 
 def rate_words(means: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from twofold.plots.style import COLORS
 from twofold.results.sentences import verdict_count, verdict_words
 from twofold.results.statistics import PAIR, PROTOCOL, above, class_means, one_of_each
 
-__all__ = ["heap_bars", "heap_parts", "steps"]
+__all__ = ["heap_bars", "heap_parts", "heap_words", "steps"]
 
 HEAP = {  # part of the unlabelled target -> role, hatched where it is repelled
     "normals aligned": ("normal", ""),
@@ -81,6 +81,20 @@ def heap_parts(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
     shares = runs.assign(collapsed=False, **{name: part / (1 + anomalies) for name, part in parts.items()})
     means = {name: class_means(shares, of=name, methods=methods).set_index("method")["mean"] for name in parts}
     return pd.DataFrame(means).rename_axis(None).clip(lower=0)
+
+
+def heap_words(parts: pd.DataFrame) -> str:
+    """How many of the anomalies each method aligns with the source's normals: one sentence.
+
+    Parameters
+    ----------
+    parts : from ``heap_parts``.
+
+    >>> heap_words(pd.DataFrame({"anomalies aligned": [0.08, 0.0], "anomalies repelled": [0.02, 0.1]}, index=["a", "b"]))
+    'Of the anomalies are aligned with the normals: 80% by a, 0% by b'
+    """
+    aligned = parts["anomalies aligned"] / (parts["anomalies aligned"] + parts["anomalies repelled"])
+    return "Of the anomalies are aligned with the normals: " + ", ".join(f"{v:.0%} by {name}" for name, v in aligned.items())
 
 
 def heap_bars(parts: pd.DataFrame, ax: Axes) -> Axes:

@@ -35,6 +35,7 @@ __all__ = [
     "distance_arrows",
     "distance_means",
     "distance_table",
+    "distance_words",
     "extreme_rows",
     "extreme_words",
     "features_before_and_after",
@@ -238,8 +239,24 @@ def tsne(parts: dict[str, np.ndarray], most: int = 120, perplexity: float = 30, 
     return dict(zip(drawn, np.split(places, ends[:-1]), strict=True))
 
 
+def distance_words(table: pd.DataFrame) -> str:
+    """How much nearer to the source each method brings the target's normals, and its anomalies: one sentence.
+
+    Parameters
+    ----------
+    table : from ``distance_table``.
+    """
+    means = distance_means(table)
+    nearer = (means["before"] - means["after"]).unstack("role").reindex(dict.fromkeys(table["method"]))
+    parts = [
+        f"{name} " + ("no number (collapsed)" if row.isna().any() else f"{row['normal']:.2f} and {row['anomalous']:.2f}")
+        for name, row in nearer.iterrows()
+    ]
+    return f"Nearer to the source by training (proxy A-distance), normals and anomalies: {', '.join(parts)}"
+
+
 def distance_arrows(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Where training moved each role: hollow before, filled after, averaged over classes.
+    """Where training moved each role: hollow before, filled after, averaged over classes; the axis begins where they do.
 
     Parameters
     ----------
@@ -258,9 +275,11 @@ def distance_arrows(table: pd.DataFrame, ax: Axes) -> Axes:
             ax.scatter(after, i + shift, color=COLORS[role], label=ROLE_WORDS[role] if i == 0 else None, **style)
     ax.set_yticks(range(len(methods)), methods)
     ax.set_ylim(len(methods) - 0.5, -0.5)
-    ax.set_xlim(min(-0.05, means[["before", "after"]].min().min() - 0.05), 2.05)
-    ax.set_xlabel("proxy A-distance to the source (2: never mixed, 0: one cloud)")
-    ax.legend(loc="lower left", title="hollow before training, filled after", title_fontsize=10, fontsize=10)
+    first = np.floor(4 * means[["before", "after"]].min().min()) / 4
+    ax.set_xlim(first - 0.02, 2.02)
+    ax.set_xlabel(f"proxy A-distance to the source (2: never mixed, 0: one cloud; the axis begins at {first:g})")
+    title = "hollow before training, filled after"
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, title=title, title_fontsize=10, fontsize=10, alignment="left")
     return ax
 
 

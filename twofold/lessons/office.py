@@ -17,7 +17,17 @@ from twofold.plots.style import COLORS, INK, look_of_row
 from twofold.results.published import TABLES, published
 from twofold.results.tables import pair_name
 
-__all__ = ["LEAST_TARGET", "at_hand", "disagreements", "dumbbells", "judged", "quoted_on", "recomputed", "shared_classes"]
+__all__ = [
+    "LEAST_TARGET",
+    "at_hand",
+    "disagreements",
+    "dumbbells",
+    "gain_count",
+    "judged",
+    "quoted_on",
+    "recomputed",
+    "shared_classes",
+]
 
 LEAST_TARGET = 10  # unlabelled target pictures that a class must leave to be judged
 
@@ -129,6 +139,22 @@ def dumbbells(table: pd.DataFrame, before: str, after: str, ax: Axes) -> Axes:
         ax.text(1.02, i, f"{gain[name]:+.1f}", transform=ax.get_yaxis_transform(), **style)
     score_axis(ax, [name.replace("_", " ") for name in gain.index], wide.min().min(), 5)
     return ax
+
+
+def gain_count(table: pd.DataFrame, before: str, after: str) -> str:
+    """On how many classes a method is above another, and by how much on average, of the classes where neither collapsed.
+
+    Parameters
+    ----------
+    table, before, after : as in ``dumbbells``.
+
+    >>> rows = [{"method": "a", "classes": {"x": 50.0, "y": 60.0}}, {"method": "b", "classes": {"x": 53.0, "y": 59.0}}]
+    >>> gain_count(pd.DataFrame(rows), "a", "b")
+    'b above a on 1 of 2 classes, +1.0 points on average'
+    """
+    classes = table.set_index("method")["classes"]
+    gain = (pd.Series(classes[after], dtype=float) - pd.Series(classes[before], dtype=float)).dropna()
+    return f"{after} above {before} on {(gain > 0).sum()} of {len(gain)} classes, {gain.mean():+.1f} points on average"
 
 
 def recomputed() -> pd.DataFrame:

@@ -136,9 +136,9 @@ def inside_words(scenes: Mapping[str, Scene]) -> str:
 
     Parameters
     ----------
-    scenes : words for a scene -> the scene.
+    scenes : words that say when, such as ``at K = 2`` -> the scene.
     """
-    parts = [f"{100 * bound_terms(scene)['anomalies_inside']:.0f} % at {words}" for words, scene in scenes.items()]
+    parts = [f"{100 * bound_terms(scene)['anomalies_inside']:.0f} % {words}" for words, scene in scenes.items()]
     return f"Anomalies inside the circle: {', '.join(parts)}"
 
 

@@ -68,13 +68,14 @@ def highest_words(table: pd.DataFrame) -> str:
 
     Parameters
     ----------
-    table : a row a method, of one pair; what collapsed is not highest.
+    table : a row a method, of one pair; what collapsed, or is not printed, is not highest.
     """
     alive = table[table["told"].ne("labels") & table["mean"].notna()].sort_values("mean", ascending=False, kind="stable")
     if alive.empty:
         return "every method that is told no label collapsed"
     parts = [f"{row['method']} ({row['mean']:.1f} %)" for row in alive.head(2).to_dict("records")]
-    few = few_words(int(alive["n_classes"].min()))
+    n_classes = int(alive["n_classes"].min())  # 0 where they are not printed
+    few = few_words(n_classes) if n_classes else ""
     return f"{few}{parts[0]} is highest without labels" + "".join(f", then {part}" for part in parts[1:])
 
 

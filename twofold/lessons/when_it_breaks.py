@@ -13,13 +13,24 @@ from matplotlib.figure import Figure
 
 from twofold.compute import single_thread
 from twofold.lessons.look_inside import Anatomy, score_histograms
+from twofold.results.sentences import few_words
 from twofold.results.statistics import class_means, look_of
 from twofold.runs.config import RunConfig, words
 from twofold.runs.metrics import COLLAPSED_VARIANCE, DISTINCT_SHARE, collapse_parts
 from twofold.runs.run import build, prepare
 from twofold.runs.store import RunStore
 
-__all__ = ["autopsy", "autopsy_figure", "autopsy_reading", "ending", "endings_figure", "loss_parts", "setting"]
+__all__ = [
+    "autopsy",
+    "autopsy_figure",
+    "autopsy_reading",
+    "autopsy_words",
+    "ending",
+    "endings_figure",
+    "endings_words",
+    "loss_parts",
+    "setting",
+]
 
 VARIANCE_FLOOR = 1e-8  # what is smaller is drawn here
 LOSS_FLOOR = 1e-6
@@ -112,6 +123,36 @@ def autopsy_figure(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def autopsy_words(table: pd.DataFrame) -> str:
+    """How many runs collapsed, and whether their AUROC tells them from the others: one sentence.
+
+    Parameters
+    ----------
+    table : from ``autopsy``.
+    """
+    parts = {"theirs": table["collapsed"], "the others'": ~table["collapsed"]}
+    spans = {name: table.loc[rows, "auroc"].dropna() for name, rows in parts.items()}
+    told = [f"{name} {span.min():.0f} to {span.max():.0f} %" for name, span in spans.items() if len(span)]
+    return f"{table['collapsed'].sum()} of {len(table)} runs collapsed; AUROC {', '.join(told) or 'of none'}"
+
+
+def endings_words(runs: Sequence[Anatomy]) -> str:
+    """Which run ends with the lowest loss, and which with the highest AUROC: one sentence.
+
+    Parameters
+    ----------
+    runs : as in ``endings_figure``.
+    """
+    low = min(runs, key=lambda run_: np.nan_to_num(run_.losses["one_class"][-1], nan=np.inf))
+    high = max(runs, key=lambda run_: -1 if run_.result["auroc"] is None else run_.result["auroc"])
+    parts = [f"{ending(run_)} ({_auroc_words(run_)})" for run_ in (low, high)]
+    return f"{few_words(1)}the lowest loss at the end is of {parts[0]}, the highest AUROC of {parts[1]}"
+
+
+def _auroc_words(run_: Anatomy) -> str:
+    return "no AUROC" if run_.result["auroc"] is None else f"AUROC {run_.result['auroc']:.0f} %"
+
+
 def autopsy_reading(table: pd.DataFrame) -> list[str]:
     """Which settings collapse, by which part of the verdict, and what the AUROC would have said: computed sentences."""
     lines, means = [], class_means(table, ["setting", "method"])
@@ -186,8 +227,7 @@ def endings_figure(runs: Sequence[Anatomy]) -> Figure:
         ax.plot(np.maximum(run_.losses["one_class"], LOSS_FLOOR), color=color, linestyle=style, linewidth=2, label=ending(run_))
         panel = figure.add_subplot(grid[i // columns, 1 + i % columns])
         score_histograms(run_, panel)
-        found = "no AUROC" if run_.result["auroc"] is None else f"AUROC {run_.result['auroc']:.0f} %"
-        panel.set_title(f"{ending(run_)}, {found}", color=color, pad=20)
+        panel.set_title(f"{ending(run_)}, {_auroc_words(run_)}", color=color, pad=20)
         panel.text(0, 1.03, setting(run_.config), transform=panel.transAxes, fontsize=8.5, color="#555555")
         if i == 0:
             panel.legend(fontsize=9)

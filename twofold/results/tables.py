@@ -129,7 +129,8 @@ def printed(quoted: pd.DataFrame, methods: Sequence[str] | None = None) -> pd.Da
 
     Returns
     -------
-    One row a block and method: mean and std_classes as printed, classes ({} where they are not printed), n_collapsed 0.
+    One row a block and method: mean and std_classes as printed, classes ({} where they are not printed), n_collapsed 0;
+    an oracle is told labels.
 
     >>> from twofold.results.published import published
     >>> table = printed(published("table2"), ["source_only", "density"])
@@ -144,7 +145,8 @@ def printed(quoted: pd.DataFrame, methods: Sequence[str] | None = None) -> pd.Da
             row = {"block": block, "method": method, "mean": told["auroc"].max(), "std_classes": told["std"].max()}
             row |= {"n_classes": len(classes), "n_runs": len(classes), "n_collapsed": 0}
             row["classes"] = dict(zip(classes["normal"], classes["auroc"], strict=True))
-            rows.append(row | vars(look_of(mine["base"].iloc[0] if len(mine) else method)))
+            base = mine["base"].iloc[0] if len(mine) else method
+            rows.append(row | {"told": "labels" if base == "oracle" else ""} | vars(look_of(base)))
     return pd.DataFrame(rows)
 
 

@@ -133,15 +133,15 @@ def test_cleaning_takes_out_what_differs_from_run_to_run():
 
 
 def test_cleaning_makes_pictures_smaller_and_leaves_them_what_they_are():
-    colors = np.linspace(0, 255, 3 * 90 * 90).reshape(90, 90, 3)[:, :, ::-1].astype(np.uint8)
+    colors = np.random.default_rng(0).integers(0, 256, (90, 90, 3), dtype=np.uint8)
     whole = io.BytesIO()
     Image.fromarray(colors).save(whole, "PNG")
     data = {"image/png": base64.b64encode(whole.getvalue()).decode()}
     cell = new_code_cell("1", outputs=[nbformat.v4.new_output("display_data", data=data)])
     small = base64.b64decode(clean(new_notebook(cells=[cell])).cells[0].outputs[0]["data"]["image/png"])
-    assert len(small) < len(whole.getvalue())
+    assert len(small) < len(whole.getvalue()) / 2
     seen = np.array(Image.open(io.BytesIO(small)).convert("RGB")).astype(int)
-    assert np.abs(seen - colors).mean() < 8
+    assert np.abs(seen - colors).mean() < 25  # of noise, which has more colours than any drawing
 
 
 def test_an_exercise_makes_no_result_and_moves_no_hash():

@@ -102,19 +102,10 @@ def features_before_and_after(config: RunConfig, root: str | None = None, cache:
         source = finished.method.embed(task.source_train)
         source_scores = finished.method.anomaly_score(task.source_train, source)
     return Anatomy(
-        config=config,
-        result=result,
-        task=task,
-        source_before=source_before.numpy(),
-        source=source.numpy(),
-        target_before=finished.features_before.numpy(),
-        target=finished.features.numpy(),
-        labels=task.target_test_labels,
-        source_scores=source_scores,
-        scores=finished.scores,
-        losses=finished.method.losses_,
-        selected=finished.method.selected_,
-    )
+        config=config, result=result, task=task, source_before=source_before.numpy(), source=source.numpy(),
+        target_before=finished.features_before.numpy(), target=finished.features.numpy(), labels=task.target_test_labels,
+        source_scores=source_scores, scores=finished.scores, losses=finished.method.losses_, selected=finished.method.selected_,
+    )  # fmt: skip
 
 
 def proxy_a_distance(z_a: np.ndarray, z_b: np.ndarray, folds: int = 5, seed: int = 0) -> float:
@@ -248,11 +239,9 @@ def distance_words(table: pd.DataFrame) -> str:
     """
     means = distance_means(table)
     nearer = (means["before"] - means["after"]).unstack("role").reindex(dict.fromkeys(table["method"]))
-    parts = [
-        f"{name} " + ("no number (collapsed)" if row.isna().any() else f"{row['normal']:.2f} and {row['anomalous']:.2f}")
-        for name, row in nearer.iterrows()
-    ]
-    return f"Nearer to the source by training (proxy A-distance), normals and anomalies: {', '.join(parts)}"
+    parts = [f"{name} {row['normal']:.2f} and {row['anomalous']:.2f}" for name, row in nearer.iterrows()]
+    said = ", ".join(parts).replace("nan and nan", "no number (collapsed)")
+    return f"Nearer to the source by training (proxy A-distance), normals and anomalies: {said}"
 
 
 def distance_arrows(table: pd.DataFrame, ax: Axes) -> Axes:
@@ -278,8 +267,7 @@ def distance_arrows(table: pd.DataFrame, ax: Axes) -> Axes:
     first = np.floor(4 * means[["before", "after"]].min().min()) / 4
     ax.set_xlim(first - 0.02, 2.02)
     ax.set_xlabel(f"proxy A-distance to the source (2: never mixed, 0: one cloud; the axis begins at {first:g})")
-    title = "hollow before training, filled after"
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, title=title, title_fontsize=10, fontsize=10, alignment="left")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, title="hollow before training, filled after", alignment="left")
     return ax
 
 

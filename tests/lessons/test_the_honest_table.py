@@ -85,6 +85,7 @@ def test_the_highest_is_one_that_is_told_no_label_and_did_not_collapse():
     frame = together(
         around("a", 80.0), around("b", 85.0), around("c", 99.0, collapsed=True), around("oracle", 95.0, told="labels")
     )
+    frame = together(frame, around("few_shot", 90.0, told="shots"))
     assert highest_words(class_means(frame)) == "b (85.0 %) is highest without labels, then a (80.0 %)"
     few = class_means(together(runs("a", 80.0), runs("oracle", 95.0, told="labels")))
     assert highest_words(few) == "On 1 class, too few for a verdict, a (80.0 %) is highest without labels"

@@ -136,6 +136,12 @@ def test_printed_numbers_have_the_shape_of_ours():
     assert table.set_index("method")["std_classes"].to_dict() == means["std"].to_dict()
 
 
+def test_printed_methods_are_told_what_ours_of_their_names_are_told():
+    table = printed(published("table3")).set_index("method")["told"]
+    assert table[table.ne("")].to_dict() == {"few_shot": "shots", "msra": "shots", "oracle": "labels"}
+    assert printed(published("table1"), ["tsa", "no such method"])["told"].eq("").all()
+
+
 def test_what_is_not_printed_has_no_numbers_and_every_block_its_rows():
     table = printed(published("table8"), ["twofold", "density"])
     assert table["block"].tolist() == [block for block in ("Photo->Art", "Photo->Cartoon", "Photo->Sketch") for _ in range(2)]

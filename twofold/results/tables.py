@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 
 from twofold.errors import InputError
+from twofold.methods import METHODS
 from twofold.results.published import BLOCKS, RIVALS
 from twofold.results.sentences import interval_words, rest_words, verdict_count, with_spread
 from twofold.results.statistics import PAIR, PROTOCOL, above, class_means, look_of, one_of_each
@@ -130,7 +132,7 @@ def printed(quoted: pd.DataFrame, methods: Sequence[str] | None = None) -> pd.Da
     Returns
     -------
     One row a block and method: mean and std_classes as printed, classes ({} where they are not printed), n_collapsed 0;
-    an oracle is told labels.
+    told as our method of that name is.
 
     >>> from twofold.results.published import published
     >>> table = printed(published("table2"), ["source_only", "density"])
@@ -146,8 +148,17 @@ def printed(quoted: pd.DataFrame, methods: Sequence[str] | None = None) -> pd.Da
             row |= {"n_classes": len(classes), "n_runs": len(classes), "n_collapsed": 0}
             row["classes"] = dict(zip(classes["normal"], classes["auroc"], strict=True))
             base = mine["base"].iloc[0] if len(mine) else method
-            rows.append(row | {"told": "labels" if base == "oracle" else ""} | vars(look_of(base)))
+            rows.append(row | {"told": _told(base)} | vars(look_of(base)))
     return pd.DataFrame(rows)
+
+
+def _told(base: str) -> str:
+    """What a method is told of the target's labels; nothing is known of one that nobody knows."""
+    method, changed = METHODS.get(base, (None, {}))
+    if method is None:
+        return ""
+    own = {field.name for field in fields(method.Settings)}
+    return method.Settings(**{name: value for name, value in changed.items() if name in own}).told
 
 
 def per_class_table(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from twofold.compute import single_thread
 from twofold.lessons.look_inside import Anatomy, score_histograms
+from twofold.plots.style import headline
 from twofold.results.sentences import few_words
 from twofold.results.statistics import class_means, look_of
 from twofold.runs.config import RunConfig, words
@@ -120,6 +121,7 @@ def autopsy_figure(table: pd.DataFrame) -> Figure:
     handles.append(plt.Line2D([], [], marker="x", color="#333333", linestyle="", markersize=7, markeredgewidth=1.8))
     figure.legend(handles, [*labels, "collapsed"], loc="upper right", ncols=len(handles), bbox_to_anchor=(1, 1.02))
     figure.tight_layout(rect=(0, 0, 1, 0.96))
+    headline(figure, autopsy_words(table))
     return figure
 
 
@@ -233,4 +235,5 @@ def endings_figure(runs: Sequence[Anatomy]) -> Figure:
             panel.legend(fontsize=9)
     ax.set(yscale="log", xlabel="step", ylabel="one-class loss on the source (at least 10⁻⁶)", title="what training sees")
     ax.legend(loc="upper right", bbox_to_anchor=(1, 0.9), fontsize=9)
+    headline(figure, endings_words(runs))
     return figure

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from given import around, together, written
 
-from twofold.lessons.worth import MEAN, level_table, share_panels, worth, worth_panels, worth_reading, worth_table
+from twofold.lessons.worth import MEAN, level_table, worth, worth_panels, worth_reading, worth_table
 from twofold.runs.presets import PAIRS
 
 ME, WITHOUT = "pooled_gaussian", "target_gaussian"
@@ -97,18 +97,4 @@ def test_one_pair_with_all_its_pictures_alone_is_drawn():
     figure = plt.figure(layout="constrained")
     worth_panels(worth(frame_of(FIVE[:1], by_size, sizes=(None,)), ME, WITHOUT), figure)
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["all"]
-    plt.close(figure)
-
-
-def test_each_method_has_a_line_over_the_shares_in_each_panel():
-    frame = frame_of(FIVE, by_size, sizes=(None,), ratios=(0.3, 0.0))
-    figure = share_panels(frame, ME, plt.figure(layout="constrained"))
-    panels = [ax for ax in figure.axes if ax.has_data()]
-    assert len(panels) == 5
-    assert len({ax.get_ylim() for ax in panels}) == 1, "a point of AUROC is as long in every panel"
-    for ax in panels:
-        assert [line.get_xdata().tolist() for line in ax.lines] == [[0.0, 30.0]] * 2
-        np.testing.assert_allclose([line.get_ydata() for line in ax.lines], [[80.0, 80.0], [80.5, 80.5]])
-    assert len(figure.legends[0].get_texts()) == 2
-    assert figure.legends[0].get_title().get_text().endswith("+0.5 to +0.5 with 0% anomalies, +0.5 to +0.5 with 30% anomalies")
     plt.close(figure)

@@ -13,11 +13,11 @@ from matplotlib.lines import Line2D
 
 from twofold.plots.style import INK
 from twofold.results.sentences import verdict_count, verdict_words
-from twofold.results.statistics import PAIR, above, class_means, look_of, over_trials
+from twofold.results.statistics import PAIR, above, class_means, over_trials
 from twofold.results.tables import pair_name
 from twofold.runs.presets import PAIRS
 
-__all__ = ["level_table", "share_panels", "worth", "worth_panels", "worth_reading", "worth_table"]
+__all__ = ["level_table", "worth", "worth_panels", "worth_reading", "worth_table"]
 
 MEAN = "mean over the targets"
 LETTERS = 9  # of a title in an inch of its figure
@@ -170,46 +170,6 @@ def worth_panels(found: pd.DataFrame, figure: Figure) -> Figure:
     marks.append(Line2D([], [], color=INK, marker="o", markerfacecolor="white", linewidth=0, label="undecided"))
     title = textwrap.fill(_title(panels[-1][1]), int(LETTERS * figure.get_figwidth()))
     legend = figure.legend(handles=marks, title=title, loc="outside upper left", ncols=len(marks), fontsize=10)
-    legend.set_alignment("left")
-    legend.get_title().set(fontsize=12, fontweight="bold")
-    return figure
-
-
-def share_panels(frame: pd.DataFrame, method: str, figure: Figure) -> Figure:
-    """AUROC against the share of anomalies in the target, a panel a pair, a line a method: means over classes.
-
-    Parameters
-    ----------
-    frame : runs of several methods at several shares. Where a run collapsed there is no point.
-    method : whose lead over the best of the others is the title.
-    """
-    means = class_means(frame, [*PAIR, "method", "anomaly_ratio"])
-    pairs, lines = list(means.groupby(PAIR, sort=False)), {}
-    columns = min(3, len(pairs))
-    axes = figure.subplots(-(-len(pairs) // columns), columns, sharey=True, squeeze=False).ravel()
-    for i, (ax, (pair, of_pair)) in enumerate(zip(axes, pairs, strict=False)):
-        for name, rows in of_pair.groupby("method", sort=False):
-            base, _, changed = str(name).partition("[")
-            rows, look = rows.sort_values("anomaly_ratio"), look_of(base)
-            style = {"color": look.color, "marker": look.marker, "markersize": 6, "linewidth": 2}
-            style |= (
-                {"linestyle": "--", "label": f"{look.words}, {changed[:-1].replace(',', ', ')}"}
-                if changed
-                else {"label": look.words}
-            )
-            lines[name] = ax.plot(100 * rows["anomaly_ratio"], rows["mean"], **style)[0]
-        ax.set_title(pair_name(pair) + USES.get(pair, ""), fontsize=11)
-        if i % columns == 0:
-            ax.set_ylabel("AUROC (%), mean over classes")
-        if i + columns >= len(pairs):
-            ax.set_xlabel("anomalies among the unlabelled target pictures (%)")
-    for ax in axes[len(pairs) :]:
-        ax.set_axis_off()
-    wide = means.pivot(index=[*PAIR, "anomaly_ratio"], columns="method", values="mean")
-    lead = (wide[method] - wide.drop(columns=method).max(axis=1)).groupby(level="anomaly_ratio")
-    told = [f"{values.min():+.1f} to {values.max():+.1f} with {share:.0%} anomalies" for share, values in lead]
-    title = f"Lead of {method} over the best of the others: {', '.join(dict.fromkeys([told[0], told[-1]]))}"
-    legend = figure.legend(handles=list(lines.values()), title=title, loc="outside upper left", ncols=2, fontsize=10)
     legend.set_alignment("left")
     legend.get_title().set(fontsize=12, fontweight="bold")
     return figure

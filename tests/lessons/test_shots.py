@@ -7,7 +7,16 @@ import pytest
 from given import around, runs, together
 
 from twofold.errors import InputError
-from twofold.lessons.shots import UNTOLD, most_shots, plan_shots, shots_against, shots_curve, shots_panels, shots_reading
+from twofold.lessons.shots import (
+    UNTOLD,
+    most_shots,
+    plan_shots,
+    shots_against,
+    shots_curve,
+    shots_panels,
+    shots_reading,
+    shots_words,
+)
 from twofold.lessons.study import Study
 from twofold.results.statistics import t_interval
 
@@ -77,10 +86,22 @@ def test_a_class_that_only_one_of_them_has_is_compared_nowhere():
     assert shots_against(part[part["base"] == "few_shot"], "pooled_gaussian").empty
 
 
+def test_a_mean_over_fewer_classes_is_no_part_of_the_line_and_says_so():
+    whole = frame(60.0, 70.0, 90.0)
+    few = whole[(whole["shots"] != 20) | whole["normal"].isin(sorted(whole["normal"].unique())[:2])]
+    figure = plt.figure()
+    (ax,) = shots_panels(shots_curve(few), figure).axes
+    line, apart, _ = ax.get_lines()
+    assert (line.get_xdata().tolist(), apart.get_xdata().tolist()) == ([1, 10], [20])
+    assert [text.get_text() for text in ax.texts] == ["2 classes"]
+    assert "70.0 (10 shots)" in shots_words(shots_curve(few), "pooled_gaussian")
+    plt.close(figure)
+
+
 def test_a_panel_has_a_line_a_few_shot_method_and_a_level_a_method_without_labels():
     figure = plt.figure()
     (ax,) = shots_panels(shots_curve(frame(60.0, 70.0)), figure).axes
-    line, level = ax.get_lines()
+    line, _, level = ax.get_lines()
     assert line.get_xydata().tolist() == [[1, 60], [10, 70]]
     assert set(level.get_ydata()) == {80.0}
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "10"]

@@ -23,6 +23,7 @@ __all__ = [
     "disagreements",
     "dumbbells",
     "gain_count",
+    "gain_range",
     "judged",
     "quoted_on",
     "recomputed",
@@ -141,6 +142,12 @@ def dumbbells(table: pd.DataFrame, before: str, after: str, ax: Axes) -> Axes:
     return ax
 
 
+def _gains(table: pd.DataFrame, before: str, after: str) -> pd.Series:
+    """Of each class on which neither collapsed."""
+    classes = table.set_index("method")["classes"]
+    return (pd.Series(classes[after], dtype=float) - pd.Series(classes[before], dtype=float)).dropna()
+
+
 def gain_count(table: pd.DataFrame, before: str, after: str) -> str:
     """On how many classes a method is above another, and by how much on average, of the classes where neither collapsed.
 
@@ -150,11 +157,25 @@ def gain_count(table: pd.DataFrame, before: str, after: str) -> str:
 
     >>> rows = [{"method": "a", "classes": {"x": 50.0, "y": 60.0}}, {"method": "b", "classes": {"x": 53.0, "y": 59.0}}]
     >>> gain_count(pd.DataFrame(rows), "a", "b")
-    'b above a on 1 of 2 classes, +1.0 points on average'
+    '1 of 2 classes gain, +1.0 points on average'
     """
-    classes = table.set_index("method")["classes"]
-    gain = (pd.Series(classes[after], dtype=float) - pd.Series(classes[before], dtype=float)).dropna()
-    return f"{after} above {before} on {(gain > 0).sum()} of {len(gain)} classes, {gain.mean():+.1f} points on average"
+    gain = _gains(table, before, after)
+    return f"{(gain > 0).sum()} of {len(gain)} classes gain, {gain.mean():+.1f} points on average"
+
+
+def gain_range(tables: Sequence[pd.DataFrame], before: str, after: str) -> str:
+    """The least and the greatest of the mean gains of several tables.
+
+    Parameters
+    ----------
+    tables : each as in ``gain_count``.
+
+    >>> rows = [{"method": "a", "classes": {"x": 50.0, "y": 60.0}}, {"method": "b", "classes": {"x": 53.0, "y": 59.0}}]
+    >>> gain_range([pd.DataFrame(rows)] * 2, "a", "b")
+    '+1.0 to +1.0 points'
+    """
+    means = [_gains(table, before, after).mean() for table in tables]
+    return f"{min(means):+.1f} to {max(means):+.1f} points"
 
 
 def recomputed() -> pd.DataFrame:

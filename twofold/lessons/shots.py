@@ -21,7 +21,7 @@ from twofold.results.tables import pair_name
 from twofold.runs.config import RunConfig
 from twofold.runs.search import Pair
 
-__all__ = ["UNTOLD", "most_shots", "plan_shots", "shots_against", "shots_curve", "shots_panels", "shots_reading"]
+__all__ = ["UNTOLD", "most_shots", "plan_shots", "shots_against", "shots_curve", "shots_panels", "shots_reading", "shots_words"]
 
 UNTOLD = ("target_gaussian", "pooled_gaussian")  # what shots are held against
 
@@ -161,10 +161,36 @@ def shots_panels(curve: pd.DataFrame, figure: Figure) -> Figure:
     return figure
 
 
+def shots_words(curve: pd.DataFrame, free: str) -> str:
+    """The most that shots bring on each pair, on the classes that allow all numbers of them, beside a method that is told none.
+
+    Parameters
+    ----------
+    curve : of ``shots_curve``.
+    free : a base that is told nothing.
+
+    >>> rows = {"base": ["few_shot", "pooled_gaussian"], "shots": [10.0, None], "mean": [71.0, 97.0], "n_classes": 10}
+    >>> shots_words(pd.DataFrame(rows).assign(dataset="d", source="s", target="t"), "pooled_gaussian")
+    'd s→t: few_shot at its best 71.0 (10 shots), pooled_gaussian without a label 97.0'
+    """
+    lines = []
+    for pair, rows in curve.groupby(PAIR, sort=False):
+        told = rows[rows["shots"].notna() & (rows["n_classes"] == rows["n_classes"].max())]
+        best, level = told.loc[told["mean"].idxmax()], rows.loc[rows["base"] == free, "mean"].iloc[0]
+        most = f"{best['base']} at its best {best['mean']:.1f} ({best['shots']:.0f} shots)"
+        lines.append(f"{pair_name(pair)}: {most}, {free} without a label {level:.1f}")
+    return "\n".join(lines)
+
+
 def _line(ax: Axes, base: str, line: pd.DataFrame) -> None:
-    look = look_of(base)
-    ax.plot(line["shots"], line["mean"], color=look.color, marker=look.marker, label=look.words)
-    ax.vlines(line["shots"], line["low"], line["high"], color=look.color, linewidth=1.2, alpha=0.6)
+    look, whole = look_of(base), line["n_classes"] == line["n_classes"].max()
+    of_all, of_some = line[whole], line[~whole]  # means over other classes are no part of one line
+    ax.plot(of_all["shots"], of_all["mean"], color=look.color, marker=look.marker, label=look.words)
+    ax.vlines(of_all["shots"], of_all["low"], of_all["high"], color=look.color, linewidth=1.2, alpha=0.6)
+    ax.plot(of_some["shots"], of_some["mean"], color=look.color, marker=look.marker, markerfacecolor="white", linestyle="")
+    for row in of_some.itertuples():
+        words = f"{row.n_classes} classes"
+        ax.annotate(words, (row.shots, row.mean), (-7, 0), textcoords="offset points", ha="right", va="center", fontsize=9)
 
 
 def _level(ax: Axes, base: str, line: pd.DataFrame) -> None:

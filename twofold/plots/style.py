@@ -160,6 +160,7 @@ def footnote(figure: Figure, words: str) -> None:
 def _drawn(figure: Figure) -> Bbox:
     """The edges of what is drawn, in inches: a figure is kept cut to them."""
     figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # what was measured stays where it is
     return figure.get_tightbbox()
 
 

@@ -130,3 +130,23 @@ def test_a_headline_stands_right_over_what_is_drawn_and_a_footnote_right_under_i
     for words in (over, under):
         assert words.get_window_extent().x0 == pytest.approx(drawn.x0, abs=2)
     plt.close(figure)
+
+
+def test_a_legend_outside_of_the_panels_stays_where_it_was_measured_where_the_figure_is_cut(tmp_path):
+    figure, ax = plt.subplots(figsize=(4, 3), layout="constrained")
+    ax.plot([0, 1], label="a line")
+    legend = figure.legend(loc="outside upper left")
+    headline(figure, "one\ntwo\nthree")
+    gap = (figure.texts[0].get_window_extent().y0 - legend.get_window_extent().y1) / figure.dpi
+    seen = {}
+    draw = legend.draw
+
+    def watched(renderer):
+        draw(renderer)
+        seen["gap"] = (figure.texts[0].get_window_extent(renderer).y0 - legend.get_window_extent(renderer).y1) / figure.dpi
+
+    legend.draw = watched
+    figure.savefig(tmp_path / "cut.png", bbox_inches="tight")
+    assert seen["gap"] == pytest.approx(gap, abs=0.02)
+    assert 0 < gap < 0.25
+    plt.close(figure)

@@ -160,7 +160,10 @@ def footnote(figure: Figure, words: str) -> None:
 def _drawn(figure: Figure) -> Bbox:
     """The edges of what is drawn, in inches: a figure is kept cut to them."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # what was measured stays where it is
+    figure.set_layout_engine("none")  # what was measured stays where it is, also where a kept figure is cut
+    for legend in figure.legends:
+        if legend._outside_loc:  # matplotlib holds it to the edge of the cut, and has no public word for it
+            legend.set_bbox_to_anchor((0, 0, 1, 1), transform=figure.transFigure)
     return figure.get_tightbbox()
 
 

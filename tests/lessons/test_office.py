@@ -1,5 +1,7 @@
 """Classes stand in the order of their gain, those that lose are dashed, the collapsed ones named."""
 
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import pytest
 from given import runs, together, written
@@ -66,6 +68,16 @@ def test_a_data_set_that_is_not_here_is_not_at_hand(tmp_path, monkeypatch):
     monkeypatch.delenv("TWOFOLD_DATA", raising=False)
     assert not at_hand("office_caltech")
     assert not at_hand("office_caltech", str(tmp_path))
+
+
+def test_rows_stand_for_pictures_that_are_not_at_hand(monkeypatch):
+    monkeypatch.delenv("TWOFOLD_DATA", raising=False)
+    pair = ("office_caltech", "webcam", "amazon")
+    known = SimpleNamespace(rows=[{"dataset": "office_caltech"}], classes=lambda *asked: ["bike", "mug"] * (asked == pair))
+    assert at_hand("office_caltech", known=known)
+    assert not at_hand("pacs", known=known)
+    assert judged(pair, known=known) == (["bike", "mug"], {})
+    assert judged(pair, ["mug", "hand"], known=known) == (["mug"], {})
 
 
 def test_the_quoted_averages_on_the_shared_classes_are_those_of_the_printed_classes():

@@ -16,6 +16,7 @@ from twofold.plots.scores import score_axis
 from twofold.plots.style import COLORS, INK, look_of_row
 from twofold.results.published import TABLES, published
 from twofold.results.tables import pair_name
+from twofold.runs.rows import Known
 
 __all__ = [
     "LEAST_TARGET",
@@ -33,8 +34,8 @@ __all__ = [
 LEAST_TARGET = 10  # unlabelled target pictures that a class must leave to be judged
 
 
-def at_hand(dataset: str, root: str | None = None) -> bool:
-    """Whether a data set is here.
+def at_hand(dataset: str, root: str | None = None, known: Known | None = None) -> bool:
+    """Whether a data set is here, as pictures or as rows of a table that is known.
 
     >>> at_hand("digits"), at_hand("office_caltech", "/no/such/folder")
     (True, False)
@@ -42,11 +43,15 @@ def at_hand(dataset: str, root: str | None = None) -> bool:
     try:
         return bool(where(dataset, root))
     except InputError:
-        return False
+        return known is not None and any(row["dataset"] == dataset for row in known.rows)
 
 
 def judged(
-    pair: tuple[str, str, str], normals: Sequence[str] = ("all",), seeds: Sequence[int] = (0,), root: str | None = None
+    pair: tuple[str, str, str],
+    normals: Sequence[str] = ("all",),
+    seeds: Sequence[int] = (0,),
+    root: str | None = None,
+    known: Known | None = None,
 ) -> tuple[list[str], dict[str, int]]:
     """The classes of a pair that leave enough unlabelled target pictures to be normal, at every seed.
 
@@ -56,6 +61,7 @@ def judged(
     normals : classes, of which the pair need not have all; ``("all",)`` is every class.
     seeds : of the split.
     root : of folder data sets.
+    known : a table of rows: where the pictures are not at hand, its classes are those that were judged when it was made.
 
     Returns
     -------
@@ -68,10 +74,13 @@ def judged(
     >>> judged(("digits", "type", "optdigits"), ["3", "mouse"])
     (['3'], {})
     """
-    own = normal_classes(*pair, root)
+    here = at_hand(pair[0], root)
+    own = normal_classes(*pair, root) if here or known is None else known.classes(*pair)
     wanted = own if list(normals) == ["all"] else [name for name in own if name in normals]
     if not wanted:
         raise InputError(f"wanted a class of {pair_name(pair)}, got {', '.join(normals)}; choose among: {', '.join(own)}")
+    if not here:
+        return wanted, {}
     domains = load_pair(*pair, root)
     fewest = {name: min(len(build_task(*domains, name, seed).target_train) for seed in seeds) for name in wanted}
     kept = [name for name in wanted if fewest[name] >= LEAST_TARGET]

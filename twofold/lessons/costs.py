@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -20,8 +21,14 @@ __all__ = ["COSTS", "TASK", "cost", "cost_table"]
 
 COSTS = "figures/embedded/costs"  # the committed table, as CSV and for reading
 TASK = {"dataset": "digits", "source": "type", "target": "optdigits", "normal": "4"}
-KIB_PER_MIB = 1024
-UNIT = 1024 if sys.platform == "darwin" else 1  # what the system counts memory in, against KiB
+UNIT = 2**20 if sys.platform == "darwin" else 2**10  # in a MiB, of what the system counts memory in
+# a process of its own, since a child's greatest memory is never below that of its parent
+WATCH = """
+import json, resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([code, used.ru_utime + used.ru_stime, used.ru_maxrss]))
+"""
 
 
 def cost(command: Sequence[str]) -> tuple[float, float]:
@@ -41,12 +48,13 @@ def cost(command: Sequence[str]) -> tuple[float, float]:
     """
     with tempfile.TemporaryDirectory() as folder:
         asked = {**os.environ, "TWOFOLD_CACHE": folder, "OMP_NUM_THREADS": "1"}
-        running = subprocess.Popen(command, env=asked, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, used = os.wait4(running.pid, 0)
-        running.returncode = os.waitstatus_to_exitcode(status)
-    if running.returncode:
-        raise RuntimeError(f"wanted the cost of {' '.join(command)}, got exit code {running.returncode}; run it by hand")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / UNIT / KIB_PER_MIB
+        watched = subprocess.run(
+            [sys.executable, "-c", WATCH, *command], env=asked, cwd=folder, capture_output=True, text=True, check=True
+        )
+    code, seconds, most = json.loads(watched.stdout)
+    if code:
+        raise RuntimeError(f"wanted the cost of {' '.join(command)}, got exit code {code}; run it by hand")
+    return seconds, most / UNIT
 
 
 def cost_table(methods: Sequence[str], of: Callable[[Sequence[str]], tuple[float, float]] = cost) -> pd.DataFrame:

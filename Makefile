@@ -22,7 +22,7 @@ quickstart: .venv/.installed  ## train the method and its controls on digits: fi
 	@echo "see figures/quickstart/quickstart.png, quickstart.csv and 00_quickstart.ipynb"
 
 test: .venv/.installed  ## every test, the doctests and the notebooks
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.installed  ## lint and format, changing nothing
 	$(BIN)/ruff check .

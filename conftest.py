@@ -5,6 +5,7 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # before numpy is loaded: workers share the cores, and last bits depend on threads
 
 import shutil
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -39,6 +40,20 @@ def figures_start_plain():
     """A style that one test sets is not the next one's."""
     with matplotlib.rc_context():
         yield
+
+
+@pytest.fixture(scope="session")
+def few_parts():
+    """In this context a detector judges itself by eight fits in place of thirty: where something else is tested, they do."""
+
+    @contextmanager
+    def few():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("twofold.deploy.crossed.PARTS", 4)
+            patch.setattr("twofold.deploy.check.GROUPS", 4)
+            yield
+
+    return few
 
 
 # What the tests of a room share stands in a module beside them; one conftest, since doctests know conftests by name alone.

@@ -156,7 +156,6 @@ class Study:
     settings : the parameters, as checked.
     preset : embedded-fast, embedded or paper.
     folder : where figures and tables go.
-    configs : planned so far.
 
     Raises
     ------
@@ -179,7 +178,7 @@ class Study:
         self.store = project / self.settings.get("runs", "runs")
         self.root, self.jobs = self.settings.get("root"), self.settings.get("jobs", 1)
         self.known = open_table(self.preset, self.settings.get("known"), self.root)
-        self.configs: list[RunConfig] = []
+        self._planned: dict[RunConfig, None] = {}
         self._results: dict[RunConfig, dict[str, Any]] = {}
         self._rows: dict[RunConfig, dict[str, Any]] = {}  # those of them that were opened, which have no features
         self._files: list[str] = []
@@ -204,8 +203,13 @@ class Study:
             from twofold.runs.run import prepare
 
             prepare(left[0], self.root)  # what is missing is said here, not after an hour
-        self.configs = list(dict.fromkeys([*self.configs, *configs]))
+        self._planned |= dict.fromkeys(configs)
         return configs
+
+    @property
+    def configs(self) -> list[RunConfig]:
+        """Planned so far, each once."""
+        return list(self._planned)
 
     def run(
         self, configs: Sequence[RunConfig] | None = None, fields: Sequence[str] = (), features: bool = False

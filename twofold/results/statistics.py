@@ -130,9 +130,8 @@ def one_of_each(frame: pd.DataFrame, fields: Sequence[str], by: Sequence[str] = 
     twofold.errors.InputError: wanted runs of one target, got ['apple', 'windows']; select one of them
     """
     for field in fields:
-        if field in frame and field not in by:
-            groups = frame.groupby(list(by), dropna=False)[field] if by else frame[[field]]
-            if (groups.nunique(dropna=False) > 1).any():
+        if field in frame and field not in by and frame[field].nunique(dropna=False) > 1:
+            if not by or (frame.groupby(list(by), dropna=False)[field].nunique(dropna=False) > 1).any():
                 raise InputError(f"wanted runs of one {field}, got {list(frame[field].unique())}; select one of them")
 
 
@@ -141,7 +140,7 @@ def _summary(group: pd.DataFrame, of: str) -> dict[str, Any]:
     fallen = group["collapsed"].astype(bool)
     silent = fallen & (of not in SELECTION)
     per_class, per_seed = (group.groupby(field)[of].mean() for field in ("normal", "seed"))
-    classes = per_class.where(~silent.groupby(group["normal"]).any())
+    classes = per_class.where(~silent.groupby(group["normal"]).any()) if silent.any() else per_class
     told = {"mean": per_class.mean(), "std_classes": per_class.std(ddof=0), "std_seeds": per_seed.std(ddof=1)}
     return {
         **{name: np.nan if silent.any() else float(value) for name, value in told.items()},
@@ -191,9 +190,10 @@ def class_means(
         frame = frame[frame[of].notna()]
     one_of_each(frame, APART, by)
     kept = [field for field in KEPT if field in frame and field not in by]
+    frame = frame[list(dict.fromkeys([*by, "normal", "seed", "collapsed", of, *kept]))]  # few columns are copied fast
     rows = []
     for key, group in frame.groupby(by, sort=False, dropna=False):
-        agreed = {field: group[field].iloc[0] if group[field].nunique(dropna=False) == 1 else None for field in kept}
+        agreed = {field: found[0] if len(found := group[field].unique()) == 1 else None for field in kept}
         rows.append({**dict(zip(by, key, strict=True)), **_summary(group, of), **agreed})
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*by, *NUMBERS, "rest", "classes", *kept])
 
@@ -258,6 +258,8 @@ def whole_classes(frame: pd.DataFrame, needed: Sequence[str] = ()) -> tuple[pd.D
     (['y', 'y'], {'a': {'n_collapsed': 1, 'n_runs': 2}})
     """
     fallen = frame["collapsed"].astype(bool)
+    if not fallen.any():
+        return frame, {}
     broken = fallen.groupby([frame[field] for field in [*PAIR, "method", "normal"]]).transform("any")
     by_method = [frame[field] for field in [*PAIR, "method"]]
     share = pd.Series(broken.groupby([*by_method, frame["normal"]]).mean()).groupby(level=[*PAIR, "method"]).mean()
@@ -382,8 +384,9 @@ def above(
     InputError : several ratios, presets or protocols in one frame, or no class and seed that both methods have.
     """
     one_of_each(frame, ["anomaly_ratio", *PROTOCOL])
-    both = frame[frame["method"].isin([method, control])]
     cell = [*PAIR, "normal", "seed"]
+    read = [field for field in (*cell, "method", "auroc", "collapsed", "config_hash") if field in frame]
+    both = frame.loc[frame["method"].isin([method, control]), read]
     both = both[both.groupby(cell)["method"].transform("nunique") == 2]
     if both.empty:
         raise InputError(f"wanted {method!r} and {control!r} on the same classes and seeds, got none; run both first")

@@ -30,7 +30,9 @@ def cache_of_this_session(tmp_path_factory):
     if "TWOFOLD_CACHE" in os.environ:
         yield
         return
-    os.environ["TWOFOLD_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder  # workers share what they embed
+    os.environ["TWOFOLD_CACHE"] = str(folder / "cache")
     yield
     del os.environ["TWOFOLD_CACHE"]
 

@@ -70,6 +70,11 @@ def test_what_is_exported_is_there_and_imported_on_first_use():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_run_is_planned_without_what_draws_views():
+    code = "import sys, twofold.runs.run\nassert not {'torchvision', 'timm', 'open_clip'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_every_import_of_ours_is_declared():
     import tomllib
 

@@ -11,7 +11,6 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from twofold.data.domains import View
 from twofold.errors import InputError
@@ -19,7 +18,7 @@ from twofold.methods.base import STRICT, Method, Role, Settings
 from twofold.methods.training import Batch, Inputs, seeded, train, unfreeze
 from twofold.networks.backbones import load_backbone
 from twofold.networks.weights import resolve_weights
-from twofold.parts.augmentation import restyled
+from twofold.parts.augmentation import grey_views, restyled
 from twofold.plots.style import Look
 
 __all__ = ["GNL", "cosine_gap", "match_distribution", "smoothed"]
@@ -234,7 +233,7 @@ class GNL(Method):
         return {f"reference_{i}": (z.dtype, (channels, side**2)) for i, (_, channels, side) in enumerate(self.taken[:2])}
 
     def _step(self, batch: Batch) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        views = [batch.source, torch.stack([restyled(x) for x in batch.source]), rgb_to_grayscale(batch.source, 3)]
+        views = [batch.source, torch.stack([restyled(x) for x in batch.source]), grey_views(batch.source)]
         wanted = [self.maps(x) for x in views]
         codes, given_back = zip(*map(self.student, wanted), strict=True)
         distillation = sum(cosine_gap(t, s) for t, s in zip(wanted[0], given_back[0], strict=True))

@@ -1,15 +1,30 @@
-"""Random views of pictures: what training looks at in place of the pictures themselves."""
+"""Random views of pictures: what training looks at in place of the pictures themselves.
+
+torchvision takes as long to load as torch does, so it is imported where a view is made: most runs need none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional as styles
 
-__all__ = ["Views", "baseline_views", "contrasted_view", "enlarged_px", "msc_views", "patched", "plain_views", "restyled"]
+if TYPE_CHECKING:
+    from torchvision.transforms import v2
+
+__all__ = [
+    "Views",
+    "baseline_views",
+    "contrasted_view",
+    "enlarged_px",
+    "grey_views",
+    "msc_views",
+    "patched",
+    "plain_views",
+    "restyled",
+]
 
 SEVERITY, DEEPEST, CHAINS = 3, 3, 3  # of ten levels; operations a chain; chains that are mixed
 
@@ -19,6 +34,18 @@ Views = Callable[[Tensor], Tensor]  # uint8 (n, 3, h, w) -> views of them, other
 def plain_views(x: Tensor) -> Tensor:
     """The pictures, or stem features, as they are."""
     return x
+
+
+def grey_views(x: Tensor) -> Tensor:
+    """The pictures without their colours, in three equal channels.
+
+    >>> red, green, blue = grey_views(torch.tensor([200, 0, 0], dtype=torch.uint8).view(1, 3, 1, 1))[0].flatten().tolist()
+    >>> red == green == blue
+    True
+    """
+    from torchvision.transforms.v2.functional import rgb_to_grayscale
+
+    return rgb_to_grayscale(x, 3)
 
 
 def enlarged_px(size_px: int) -> int:
@@ -49,6 +76,8 @@ def baseline_views(size_px: int) -> Views:
     >>> baseline_views(32)(torch.zeros(5, 3, enlarged_px(32), enlarged_px(32), dtype=torch.uint8)).shape
     torch.Size([5, 3, 32, 32])
     """
+    from torchvision.transforms import v2
+
     view = v2.Compose([v2.RandomCrop(size_px), v2.RandomHorizontalFlip(), v2.RandomRotation(30)])
     return lambda x: torch.stack([view(picture) for picture in x])
 
@@ -94,6 +123,8 @@ def contrasted_view(size_px: int, least_area: float) -> v2.Compose:
     >>> contrasted_view(16, least_area=0.2)(torch.zeros(3, 32, 32, dtype=torch.uint8)).shape
     torch.Size([3, 16, 16])
     """
+    from torchvision.transforms import v2
+
     blur = v2.RandomApply([v2.GaussianBlur(kernel_size=max(3, size_px // 20 * 2 + 1), sigma=(0.1, 2.0))], p=0.5)
     jitter = v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8)
     crop = v2.RandomResizedCrop(size_px, scale=(least_area, 1.0), antialias=True)
@@ -131,6 +162,8 @@ def patched(picture: Tensor, smallest: float = 16 / 224, largest: float = 72 / 2
 
 def _operation(picture: Tensor) -> Tensor:
     """The picture after one of eight changes of colour, of a strength that is drawn."""
+    from torchvision.transforms.v2 import functional as styles
+
     level = 0.1 + (SEVERITY - 0.1) * float(torch.rand(()))
     share, factor = level / 10, 1.8 * level / 10 + 0.1
     operations = (

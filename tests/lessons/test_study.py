@@ -58,10 +58,25 @@ def test_an_input_error_shows_as_one_line_in_a_notebook():
 
 def test_many_pairs_of_domains_are_named_or_counted_by_what_they_may_be_used_for():
     pairs = [("digits", "type", "optdigits"), ("emoji", "windows", "apple"), ("digits", "a", "b")]
-    frame = pd.DataFrame(pairs, columns=["dataset", "source", "target"]).assign(anomaly_ratio=0.1, normal="3", seed=0)
+    frame = pd.DataFrame(pairs, columns=["dataset", "source", "target"]).assign(
+        anomaly_ratio=0.1, normal="3", seed=0, method="a"
+    )
     assert study().stamp(frame, named=3) == study().stamp(frame)
     assert study().stamp(frame).startswith("digits type→optdigits (dev), emoji windows→apple (dev), digits a→b; preset ")
     assert study().stamp(frame, named=2).startswith("3 pairs of domains (2 dev, 1 other); preset ")
+
+
+def test_a_stamp_has_ranges_where_pairs_and_methods_differ():
+    rows = [
+        ("digits", "a", "b", name, normal, seed)
+        for name, seeds in (("x", 3), ("y", 1))
+        for normal in "012"
+        for seed in range(seeds)
+    ]
+    frame = pd.DataFrame(rows, columns=["dataset", "source", "target", "method", "normal", "seed"]).assign(anomaly_ratio=0.1)
+    assert "; n = 3 classes x 1 to 3 seeds; " in study().stamp(frame)
+    frame.loc[frame["method"] == "y", "normal"] = "0"
+    assert "; n = 1 to 3 classes x 1 to 3 seeds; " in study().stamp(frame)
 
 
 def test_files_and_runs_stand_in_the_manifest(tmp_path):

@@ -51,7 +51,8 @@ def test_each_method_is_planned_as_the_comparison_runs_it(monkeypatch):
 @pytest.mark.parametrize(
     ("x", "y", "worst", "verdict"),
     [
-        ((90.0, 94.0), (61.0,), (61.0, "y"), "works"),
+        ((90.0, 94.0), (71.0,), (71.0, "y"), "works"),
+        ((90.0, 94.0), (61.0,), (61.0, "y"), "weak"),
         ((99.0,), (60.0,), (60.0, "y"), "broken"),
         ((70.0, 40.0), (99.0,), (55.0, "x"), "broken"),
     ],

@@ -19,6 +19,7 @@ def frame_of(pairs, gain, sizes=(5, None), ratios=(0.0, 0.3)):
     found = []
     for pair, size, ratio in product(pairs, sizes, ratios):
         task = dict(zip(("dataset", "source", "target"), pair, strict=True)) | {"n_target": size, "anomaly_ratio": ratio}
+        task |= {"split_hash": f"{pair} {size} {ratio}"}
         found += [around(WITHOUT, 80.0, **task), around(ME, 80.0 + gain(pair, size, ratio), **task)]
     return together(*found)
 
@@ -48,6 +49,15 @@ def test_there_is_a_mean_only_where_every_pair_has_a_number():
     assert table.loc[(MEAN, "0%"), "50"] == table.loc[("emoji windows→apple (dev)", "0%"), "50"] == ""
     assert table.loc[(MEAN, "0%"), "5"].startswith("+6.6 [")
     assert MEAN not in set(worth(frame_of(FIVE[:1], by_size), ME, WITHOUT)["source"])
+
+
+def test_shares_that_are_the_same_pictures_are_told_once():
+    frame = frame_of(FIVE, by_size, ratios=(0.0, 0.1))
+    few = frame["n_target"].eq(5)
+    frame.loc[few, "split_hash"] = frame.loc[few, "target"]  # a tenth of five pictures is none
+    table = worth_table(worth(frame, ME, WITHOUT)).set_index(["pair", "anomalies"])["5"]
+    assert table[MEAN, "0%"].startswith("+6.6 [")
+    assert table[MEAN, "10%"] == ""
 
 
 def test_a_cell_holds_the_difference_with_its_interval_and_marks_what_collapsed():
@@ -82,7 +92,8 @@ def test_a_line_a_share_stands_in_each_panel_hollow_where_it_is_undecided(found)
     assert faces[8.0] == faces[11.0] == (1, 1, 1, 1)
     assert faces[0.5] != (1, 1, 1, 1)
     title = figure.legends[0].get_title().get_text().replace("\n", " ")
-    assert title == "Points that the source is worth: +6.6 to +9.6 with 5, +0.5 to +0.5 with all target pictures"
+    said = "Points that the source is worth: +6.6 to +9.6 with 5, +0.5 to +0.5 with all target pictures"
+    assert title == f"{said}; sure in 4 of 4 places"
     assert written(apple) == []
     plt.close(figure)
 

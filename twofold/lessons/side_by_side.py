@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from twofold.files import write_text
-from twofold.lessons.fair_search import SEARCHES, SHORTENED, winners
+from twofold.lessons.fair_search import BESIDE, SEARCHES, SHORTENED, winners
 from twofold.lessons.office import judged
 from twofold.lessons.shots import most_shots
 from twofold.lessons.study import Study, project_folder
@@ -24,11 +24,11 @@ from twofold.results.tables import claim_lines, pair_name
 from twofold.runs.config import RunConfig
 from twofold.runs.estimates import estimate_seconds
 from twofold.runs.presets import PAIRS
-from twofold.runs.rows import Known, keep_rows
+from twofold.runs.rows import Known, keep_rows, write_rows
 from twofold.runs.search import Pair, some_classes
 from twofold.runs.sweeps import read_fields, sweep
 
-__all__ = ["CLAIMED", "COMPARED", "SHOTS", "plan_rivals", "planned", "shots_of", "side_by_side", "with_checks"]
+__all__ = ["CLAIMED", "COMPARED", "SHOTS", "plan_rivals", "planned", "shots_of", "side_by_side", "tables", "with_checks"]
 
 TABLE, CLAIMS = "figures/embedded/side_by_side", "figures/embedded/text_claims"
 ROWS = f"{TABLE}.jsonl.gz"  # apart from the notebooks' rows, which are made anew with their figures
@@ -157,12 +157,17 @@ def with_checks(table: pd.DataFrame, checks: pd.DataFrame, found: pd.DataFrame) 
     checks : of ``without_shift.verdicts``.
     found : of ``fair_search.winners``.
     """
-    works = {row.method: f"{row.mean:.1f} {row.verdict}" for row in checks.itertuples()}
+    works = {row.method: f"{row.mean:.1f}, least {row.worst:.1f}: {row.verdict}" for row in checks.itertuples()}
     moved = {row.method: f"{row.n_candidates} tried, {'moved' if row.chosen else 'kept'}" for row in found.itertuples()}
+    for method, winner in BESIDE.items():
+        if method in moved:
+            moved |= {winner: moved[method], method: f"as published; what was found is {winner}"}
     rows = []
     for row in table.to_dict("records"):
         pair, base = tuple(row[field] for field in PAIR), row["method"].partition("[")[0].partition(" ")[0]
-        spreads = {of: "" if pd.isna(row[f"std_{of}"]) else f"{row[f'std_{of}']:.1f}" for of in ("classes", "seeds")}
+        told = {"classes": len(row["classes"].split()) > 1, "seeds": not pd.isna(row["std_seeds"])}  # one value has no spread
+        told["classes"] &= not pd.isna(row["std_classes"])
+        spreads = {of: f"{row[f'std_{of}']:.1f}" if known else "" for of, known in told.items()}
         rows.append({
             "pair": pair_name(pair) + (" (dev)" if pair in PAIRS["dev"] else ""), "method": row["method"], "told": row["told"],
             "AUROC": rest_words(row) if row["n_collapsed"] else f"{row['mean']:.1f}",
@@ -189,17 +194,24 @@ def _estimates(configs: Sequence[RunConfig], given: argparse.Namespace, known: K
     print(f"{len(configs)} runs, {todo} to do, about {seconds / 60:.0f} min")
 
 
-def _tables(frame: pd.DataFrame) -> None:
-    """Keep the table, the same for reading, and the claims of the text."""
+def tables(frame: pd.DataFrame) -> dict[str, str]:
+    """The table, the same for reading, and the claims of the text: file -> text.
+
+    Parameters
+    ----------
+    frame : the runs of ``planned``.
+    """
     project = project_folder()
     table, claims = side_by_side(frame), check_claims(frame, TEXT)
     checks = verdicts(pd.read_csv(project / CHECKS, dtype={"normal": str}))
     found = winners(pd.read_csv(project / SEARCHES, dtype={"normal": str}))
-    write_text(project / f"{TABLE}.csv", table.round(3).to_csv(index=False))
-    write_text(project / f"{TABLE}.md", markdown_table(with_checks(table, checks, found)) + "\n")
-    write_text(project / f"{CLAIMS}.csv", claims.round(3).to_csv(index=False))
     lines = [*claim_lines(claims[claims["verdict"] != "not run"]), *filter(None, [verdict_count(claims["verdict"])])]
-    write_text(project / f"{CLAIMS}.md", "\n".join(f"- {line}" for line in dict.fromkeys(lines)) + "\n")
+    return {
+        f"{TABLE}.csv": table.round(3).to_csv(index=False),
+        f"{TABLE}.md": markdown_table(with_checks(table, checks, found)) + "\n",
+        f"{CLAIMS}.csv": claims.round(3).to_csv(index=False),
+        f"{CLAIMS}.md": "\n".join(f"- {line}" for line in dict.fromkeys(lines)) + "\n",
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -222,9 +234,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         _estimates(configs, given, known)
         return 0
     results = sweep(configs, given.out, given.jobs, given.root, known=known)
-    keep_rows(rows, results)
-    if not given.methods:
-        _tables(as_frame(results))
+    if given.methods:
+        keep_rows(rows, results)
+    else:  # the table is of these runs and no others
+        write_rows(rows, results)
+        for name, text in tables(as_frame(results)).items():
+            write_text(project_folder() / name, text)
     return int(any(result["error"] is not None for result in results))
 
 

@@ -71,6 +71,12 @@ def _alike(value: Any, default: Any) -> bool:
     return type(value) is type(default)
 
 
+def _counted(numbers: pd.Series, one: str, more: str) -> str:
+    """How many of a thing: a range where pairs or methods differ."""
+    least, most = int(numbers.min()), int(numbers.max())
+    return f"{least} to {most} {one}{more}" if least < most else f"{most} {one}{more * (most > 1)}"
+
+
 def read_parameters(cells: Sequence[str]) -> dict[str, Any]:
     """A notebook's parameters: the first cell of literals says what is known, what is injected may only change its values.
 
@@ -273,13 +279,13 @@ class Study:
         kinds = [next((kind for kind, known in PAIRS.items() if key in known), "") for key in keys]
         names = [f"{key[0]} {key[1]}→{key[2]}" + f" ({kind})" * bool(kind) for key, kind in zip(keys, kinds, strict=True)]
         if named is not None and len(names) > named:
-            counts = [f"{kinds.count(kind)} {kind or 'other'}" for kind in dict.fromkeys(kinds)]
-            names = [f"{len(names)} pairs of domains ({', '.join(counts)})"]
+            by_kind = [f"{kinds.count(kind)} {kind or 'other'}" for kind in dict.fromkeys(kinds)]
+            names = [f"{len(names)} pairs of domains ({', '.join(by_kind)})"]
         ratios = sorted(100 * frame["anomaly_ratio"].unique())
         share = f"{ratios[0]:g}" if len(ratios) == 1 else f"{ratios[0]:g}-{ratios[-1]:g}"
-        n = int(frame.groupby(["dataset", "source", "target"])["normal"].nunique().max())
-        seeds = frame["seed"].nunique()
-        runs = f"n = {n} class{'es' * (n > 1)} x {seeds} seed{'s' * (seeds > 1)}"
+        each = frame.groupby(["dataset", "source", "target", "method"])[["normal", "seed"]].nunique()
+        counts = [_counted(each["normal"], "class", "es"), _counted(each["seed"], "seed", "s")]
+        runs = f"n = {' x '.join(counts)}"
         words = f"preset {self.preset}; {runs}; {share} % anomalies; last step, no target label selects"
         return f"{', '.join(names)}; {words}"
 

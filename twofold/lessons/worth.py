@@ -37,12 +37,19 @@ def worth(frame: pd.DataFrame, method: str, without: str) -> pd.DataFrame:
 
     Returns
     -------
-    A row a pair, ``n_target`` (inf is all) and ``anomaly_ratio``: what ``statistics.above`` finds over classes. Below them the
-    mean over the pairs, named so in ``source`` and ``target``, where all pairs have a number: over targets.
+    A row a pair, ``n_target`` (inf is all) and ``anomaly_ratio``: what ``statistics.above`` finds over classes. Of few pictures
+    two shares may be as many anomalies: the same pictures have one row, at the smaller share. Below them the mean over the
+    pairs, named so in ``source`` and ``target``, where all pairs have a number: over targets.
     """
     frame = frame.assign(size=frame["n_target"].astype(float).fillna(np.inf))
-    rows = []
-    for (*pair, size, ratio), runs in frame.groupby([*PAIR, "size", "anomaly_ratio"], sort=False):
+    rows, had = [], set()
+    for (*pair, size, ratio), runs in frame.sort_values("anomaly_ratio", kind="stable").groupby(
+        [*PAIR, "size", "anomaly_ratio"], sort=False
+    ):
+        same = (*pair, size, frozenset(runs["split_hash"]))
+        if same in had:
+            continue
+        had.add(same)
         found = above(runs, method, without)
         rows.append(dict(zip(PAIR, pair, strict=True)) | {"n_target": size, "anomaly_ratio": ratio} | found)
     table = pd.DataFrame(rows).astype(dict.fromkeys(["difference", "low", "high"], float))
@@ -181,7 +188,8 @@ def _title(cells: pd.DataFrame) -> str:
     for size in (cells["n_target"].min(), cells["n_target"].max()):
         values = cells["difference"][cells["n_target"] == size]
         told.append(f"{values.min():+.1f} to {values.max():+.1f} with {_size(size)}")
-    return f"Points that the source is worth: {', '.join(told)} target pictures"
+    sure = int(cells["verdict"].isin(["above", "below"]).sum())
+    return f"Points that the source is worth: {', '.join(told)} target pictures; sure in {sure} of {len(cells)} places"
 
 
 def _places(found: pd.DataFrame) -> dict[float, float]:

@@ -170,7 +170,7 @@ def _measured(runs: pd.DataFrame, claim: Any, overrides: Mapping[str, Any]) -> d
 def _held(claim: Any, low: float, high: float) -> str:
     """What an interval says of a claim; "comparable" holds where all of it is near zero, and is reversed where none is."""
     if pd.isna(claim.within):
-        return "holds" if low > claim.gain else "reversed" if high < 0 else "undecided"
+        return "holds" if low > claim.gain else "reversed" if high < 0 else "smaller" if high < claim.gain else "undecided"
     return "holds" if max(-low, high) < claim.within else "reversed" if max(low, -high) > claim.within else "undecided"
 
 
@@ -188,9 +188,9 @@ def check_claims(frame: pd.DataFrame, table: str, **overrides: Any) -> pd.DataFr
     One row a pair and claim: dataset, source, target, table, sentence, better, worse, gain, published (the printed
     difference: of the same pair if the table has it, else the mean over its pairs), published_on, difference, low, high
     (95 % interval over classes), n_classes, collapsed (in words which runs of either method did; their classes are left out)
-    and verdict: holds (low above gain; of "comparable" the whole interval within), reversed (high below 0), undecided, too
-    few classes (under five, and then no interval), one class (declared by the data set), collapsed (no class is left), not
-    run (no class and seed that both have).
+    and verdict: holds (low above gain; of "comparable" the whole interval within), reversed (high below 0), smaller (high
+    below the gain that is claimed), undecided, too few classes (under five, and then no interval), one class (declared by the
+    data set), collapsed (no class is left), not run (no class and seed that both have).
 
     Raises
     ------

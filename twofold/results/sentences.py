@@ -32,7 +32,7 @@ __all__ = [
     "with_spread",
 ]
 
-DECISIVE = {"above", "below", "holds", "reversed", "undecided"}  # what an interval says
+DECISIVE = {"above", "below", "holds", "reversed", "smaller", "undecided"}  # what an interval says
 
 SHOWN = 10  # names of a list that may be endless
 

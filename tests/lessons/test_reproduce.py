@@ -46,8 +46,10 @@ study.save_figure(figure, "figure9");"""
 def project(tmp_path, monkeypatch):
     """A project of two notebooks: one draws, one fails in its last cell."""
     folder = tmp_path / "notebooks"
-    (folder / "presets").mkdir(parents=True)
-    (folder / "presets" / "embedded.yaml").write_text("01_good:\n  width: 7\n")
+    folder.mkdir()
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "embedded.yaml").write_text("01_good:\n  width: 7\n")
+    monkeypatch.setattr(module, "PRESETS", tmp_path / "presets")
     parameters = new_code_cell('preset = "embedded-fast"\nwidth = 2\njobs = 1\nruns = "runs"\nfigures = None\nroot = None')
     parameters.metadata["tags"] = ["parameters"]
     for stem, last in (("01_good", FIGURE), ("02_bad", "import twofold\nraise ValueError('broken here')")):
@@ -196,9 +198,8 @@ def test_every_notebook_can_be_planned_on_the_paper_s_data(data_of_the_paper):
 def test_every_name_in_the_presets_is_a_notebook_s():
     import yaml
 
-    folder = module.project_folder() / "notebooks" / "presets"
     stems = {path.stem for path in notebooks()}
-    for path in folder.glob("*.yaml"):
+    for path in module.PRESETS.glob("*.yaml"):
         assert set(yaml.safe_load(path.read_text())) <= stems | {"all"}, path.name
 
 

@@ -17,6 +17,7 @@ from twofold.runs.rows import read_rows
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DIGITS, EMOJI = ("digits", "type", "optdigits"), ("emoji", "windows", "apple")
+OFFICE = ("office_caltech", "amazon", "webcam")
 
 
 def at_hand(dataset):
@@ -56,6 +57,15 @@ def test_shots_are_fewer_where_a_class_has_few_pictures():
     pair = ("office_caltech", "amazon", "webcam")
     (config,) = planned(["few_shot"], 1, pairs=[pair], claimed=False)
     assert config.shots == shots_of(pair, ["bike"]) == 5
+
+
+def test_where_the_pictures_are_elsewhere_shots_are_as_many_as_known_rows_had():
+    class Opened:
+        rows = [dict(zip(PAIR, pair, strict=True)) | {"shots": k} for pair, k in ((OFFICE, 5), (OFFICE, None), (DIGITS, 3))]
+
+    assert shots_of(OFFICE, ["mouse"], root="/no/such/folder", known=Opened) == 5
+    with pytest.raises(InputError):
+        shots_of(("pacs", "photo", "cartoon"), ["dog"], root="/no/such/folder", known=Opened)
 
 
 def test_the_table_has_means_spreads_and_seconds_the_best_first():

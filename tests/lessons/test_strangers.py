@@ -95,7 +95,7 @@ def test_each_method_has_a_line_over_the_shares_in_each_panel():
 
 @pytest.mark.parametrize("dataset", ["digits", "emoji"])
 def test_the_crowd_of_a_class_is_the_next_by_name_that_has_enough_for_a_half(dataset):
-    presets = yaml.safe_load((REPOSITORY / "notebooks/presets/embedded.yaml").read_text("utf-8"))["16_beyond_the_paper"]
+    presets = yaml.safe_load((REPOSITORY / "twofold/lessons/presets/embedded.yaml").read_text("utf-8"))["16_beyond_the_paper"]
     for pair in [tuple(pair) for pair in presets["worth_on"] if pair[0] == dataset]:
         source, target = load_pair(*pair)
         expected = {}

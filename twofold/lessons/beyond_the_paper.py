@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,7 @@ __all__ = [
     "parts",
     "pile_table",
     "summary_table",
+    "tried",
     "uses",
     "warning_dots",
     "warning_table",
@@ -466,3 +468,15 @@ def moved_pictures(
         chosen = np.concatenate([ordered[labels[ordered] == label][:n] for label in (0, 1)])
         sides.append((domain.images([place[ids[i]] for i in chosen], 64), labels[chosen]))
     return sides
+
+
+# what was tried -----------------------------------------------------------------------------------------------------
+
+
+def tried() -> pd.DataFrame:
+    """Ideas for a better detector with what they gave, those that failed among them: the log of the research, as text.
+
+    >>> tried().columns[0]
+    'what'
+    """
+    return pd.read_csv(Path(__file__).with_name("tried.csv"), dtype=str, keep_default_na=False)

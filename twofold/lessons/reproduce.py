@@ -24,6 +24,7 @@ from twofold.runs.presets import RECIPE_VERSION
 
 __all__ = ["choose", "clean", "code_hash", "elements", "notebooks", "plan", "preset_parameters", "reproduce", "sources"]
 
+PRESETS = Path(__file__).with_name("presets")
 CELL_SECONDS = {"embedded-fast": 900, "embedded": 8 * 3600, "paper": 14 * 24 * 3600}
 
 
@@ -65,10 +66,10 @@ def choose(targets: Sequence[str]) -> list[Path]:
 
 
 def preset_parameters(preset: str, stem: str) -> dict[str, Any]:
-    """What a preset changes in a notebook's parameters, from ``notebooks/presets/<preset>.yaml``."""
+    """What a preset changes in a notebook's parameters, from ``presets/<preset>.yaml`` beside this file."""
     if preset not in RECIPES:
         raise InputError(f"wanted a preset, got {preset!r}; choose one of: {', '.join(RECIPES)}")
-    path = project_folder() / "notebooks" / "presets" / f"{preset}.yaml"
+    path = PRESETS / f"{preset}.yaml"
     values = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
     return {"preset": preset, **(values.get("all") or {}), **(values.get(stem) or {})}
 

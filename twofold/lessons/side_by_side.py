@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from twofold.errors import InputError
 from twofold.files import write_text
 from twofold.lessons.fair_search import BESIDE, SEARCHES, SHORTENED, winners
 from twofold.lessons.office import judged
@@ -89,13 +90,21 @@ def planned(
     return list(dict.fromkeys(config for _, _, config in waiting))
 
 
-def shots_of(pair: Pair, normals: Sequence[str], seeds: Sequence[int] = (0,), root: str | None = None) -> int:
-    """How many shots all of these classes allow, ten at most.
+def shots_of(
+    pair: Pair, normals: Sequence[str], seeds: Sequence[int] = (0,), root: str | None = None, known: Known | None = None
+) -> int:
+    """How many shots all of these classes allow, ten at most; where the pictures are not at hand, as many as known rows had.
 
     >>> shots_of(("digits", "type", "optdigits"), ["3", "8"])
     10
     """
-    return min([SHOTS, *most_shots(pair, normals, seeds, root).values()])
+    try:
+        return min([SHOTS, *most_shots(pair, normals, seeds, root).values()])
+    except InputError:
+        had = [row["shots"] for row in (known.rows if known else []) if tuple(row[field] for field in PAIR) == tuple(pair)]
+        if not any(had):
+            raise
+        return min(filter(None, had))
 
 
 def plan_rivals(study: Study, pair: Pair, methods: Sequence[str], normals: Sequence[str]) -> list[RunConfig]:
@@ -104,7 +113,7 @@ def plan_rivals(study: Study, pair: Pair, methods: Sequence[str], normals: Seque
     for method in methods:
         cut = {} if study.preset == "paper" else dict(SHORTENED.get(method, {}))
         if study.preset != "paper" and issubclass(METHODS[method][0].Settings, ShotSettings):
-            cut["shots"] = shots_of(pair, normals, seed, study.root)
+            cut["shots"] = shots_of(pair, normals, seed, study.root, study.known)
         configs += study.plan(*pair, method=method, normal=list(normals), seed=seed, **cut)
     return configs
 

@@ -26,7 +26,7 @@ __all__ = ["MsRA", "cosine_basis", "gap_loss", "scatter_loss", "spectrum"]
 ROWS = (0, 1, 0, 5, 2, 0, 2, 0, 0, 6, 0, 4, 6, 3, 2, 5)
 COLUMNS = (0, 0, 6, 0, 0, 1, 1, 4, 5, 1, 3, 0, 0, 0, 2, 3)
 LISTED_ON = 7
-LEAST_MAP = 4  # a smaller map has fewer than sixteen frequencies
+LEAST_MAP = 4  # of the sixteen frequencies nine differ on 4 x 4, all on 7 x 7
 JUDGED = 10  # times a run, where an oracle stops it
 WIDTH, HIDDEN = 256, 100
 
@@ -43,10 +43,12 @@ def cosine_basis(height: int, width: int) -> Tensor:
 
     Returns
     -------
-    (16, h, w), the first of them constant.
+    (16, h, w), the first of them constant; on maps smaller than 7 x 7 some are equal.
 
     >>> cosine_basis(7, 7).flatten(1).norm(dim=1).allclose(torch.ones(16))
     True
+    >>> [len(cosine_basis(n, n).unique(dim=0)) for n in (4, 5, 6, 7)]
+    [9, 10, 12, 16]
     """
 
     def wave(k: int, n: int) -> Tensor:
@@ -159,13 +161,13 @@ class MsRA(TrainedMethod):
 
     Source
     ------
-    Li et al., TKDE 2023, as its public code does it: frequencies, widths and terms, weight 0.1, SGD at 1e-4 with momentum
-    0.9 and weight decay 5e-7, batches of 10, 10 shots. Deviations: the class head's logit goes to its loss as it is, theirs
-    through a sigmoid first; no augmentation and no crop, so that frozen stages are computed once; the backbone, its frozen
-    stages and BatchNorm, the number of steps and a cosine of the rate are the preset's (theirs: ResNet-50, 35 epochs of as many
-    batches as the shots fill). The result is the last step's; theirs is the best epoch on the test set. ``stopping=oracle`` is
-    the nearest that can be had here: the best of ten moments by the labels of the unlabelled target, whose first normals are
-    then its shots; the test set stays sealed.
+    Li et al., TKDE 2023, as its public code does it: frequencies, widths and terms, weight 0.1, SGD at 1e-4 with momentum 0.9
+    and weight decay 5e-7, batches of 10, 10 shots. Deviations: on the 4 x 4 map of 128 pixels nine of the sixteen frequencies
+    differ (theirs has 7 x 7); the class head's logit goes to its loss as it is, theirs through a sigmoid first; no augmentation
+    and no crop, so that frozen stages are computed once; the backbone, its frozen stages and BatchNorm, the number of steps and
+    a cosine of the rate are the preset's (theirs: ResNet-50, 35 epochs of as many batches as the shots fill). The result is the
+    last step's; theirs is the best epoch on the test set. ``stopping=oracle`` is the nearest that can be had here: the best of
+    ten moments by the labels of the unlabelled target, whose first normals are then its shots; the test set stays sealed.
     """
 
     Settings = MsRASettings

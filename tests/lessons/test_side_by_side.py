@@ -1,6 +1,7 @@
 """The comparison: its runs and their order, the table by hand, and that the committed one follows from its rows."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -60,12 +61,11 @@ def test_shots_are_fewer_where_a_class_has_few_pictures():
 
 
 def test_where_the_pictures_are_elsewhere_shots_are_as_many_as_known_rows_had():
-    class Opened:
-        rows = [dict(zip(PAIR, pair, strict=True)) | {"shots": k} for pair, k in ((OFFICE, 5), (OFFICE, None), (DIGITS, 3))]
-
-    assert shots_of(OFFICE, ["mouse"], root="/no/such/folder", known=Opened) == 5
+    rows = [dict(zip(PAIR, pair, strict=True)) | {"shots": k} for pair, k in ((OFFICE, 5), (OFFICE, None), (DIGITS, 3))]
+    opened = SimpleNamespace(rows=rows)
+    assert shots_of(OFFICE, ["mouse"], root="/no/such/folder", known=opened) == 5
     with pytest.raises(InputError):
-        shots_of(("pacs", "photo", "cartoon"), ["dog"], root="/no/such/folder", known=Opened)
+        shots_of(("pacs", "photo", "cartoon"), ["dog"], root="/no/such/folder", known=opened)
 
 
 def test_the_table_has_means_spreads_and_seconds_the_best_first():

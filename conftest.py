@@ -23,6 +23,14 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason="the extra twofold[peers] is not installed"))
 
 
+def pytest_configure():
+    """A worker stays on a core of its own, and so does what it starts: notebooks would else start a process for every core."""
+    name = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if name and hasattr(os, "sched_setaffinity"):
+        mine = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {mine[int(name.removeprefix("gw")) % len(mine)]})
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_this_session(tmp_path_factory):
     """A cache of its own, unless the caller shares one between sessions."""

@@ -252,11 +252,12 @@ class Study:
 
     def _do(self, missing: Sequence[RunConfig]) -> None:
         """Find runs in the store, or do them."""
+        from twofold.compute import cores
         from twofold.runs.sweeps import sweep
 
         if missing and self.settings.get("tables_only"):
             raise InputError(f"wanted rows of all runs, got none of {len(missing)}, such as {missing[0].name}; run it in full")
-        results = sweep(missing, self.store, self.jobs, self.root, log=lambda line: None)
+        results = sweep(missing, self.store, min(self.jobs, cores()), self.root, log=lambda line: None)
         errors = [result["error"] for result in results if result["error"]]
         if errors:
             raise RuntimeError(f"{len(errors)} of {len(missing)} runs failed, the first with: {errors[0]}")

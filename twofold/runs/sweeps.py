@@ -183,6 +183,7 @@ def sweep(
         log(f"opened {len(rows)} stored results")
     left = [config for config in configs if config not in rows]
     devices = _devices(device)
+    jobs = max(1, min(jobs, len(left)))  # one run alone needs no process of its own
     workers = max(1, cores() // jobs)  # the processes share the cores
     calls = (
         delayed(_row)(config, str(out), root, devices[i % len(devices)], save_weights, workers) for i, config in enumerate(left)

@@ -127,7 +127,7 @@ def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    dataset, source, target, method, told, mean (NaN where a run collapsed), rest (of the classes on which none did),
+    dataset, source, target, method, base, told, mean (NaN where a run collapsed), rest (of the classes on which none did),
     std_classes, std_seeds, classes (names, with blanks between them), n_seeds, n_runs, n_collapsed, seconds
     (of a run, the median).
     """
@@ -136,13 +136,14 @@ def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
     for row in class_means(frame, [*PAIR, "method"]).to_dict("records"):
         place = tuple(row[field] for field in [*PAIR, "method"])
         kept = {field: row[field] for field in ("mean", "rest", "std_classes", "std_seeds", "n_seeds", "n_runs", "n_collapsed")}
-        rows.append(dict(zip([*PAIR, "method"], place, strict=True)) | {"told": row["told"]} | kept)
+        rows.append(dict(zip([*PAIR, "method"], place, strict=True)) | {"base": row["base"], "told": row["told"]} | kept)
         rows[-1] |= {"classes": " ".join(sorted(row["classes"])), "seconds": seconds[place]}
     order = {pair: i for i, pair in enumerate(dict.fromkeys(tuple(row[field] for field in PAIR) for row in rows))}
     rows.sort(key=lambda row: (order[tuple(row[field] for field in PAIR)], -row["rest"] if row["rest"] == row["rest"] else 0.0))
     columns = [
         *PAIR,
         "method",
+        "base",
         "told",
         "mean",
         "rest",
@@ -173,7 +174,7 @@ def with_checks(table: pd.DataFrame, checks: pd.DataFrame, found: pd.DataFrame) 
             moved |= {winner: moved[method], method: f"as published; what was found is {winner}"}
     rows = []
     for row in table.to_dict("records"):
-        pair, base = tuple(row[field] for field in PAIR), row["method"].partition("[")[0].partition(" ")[0]
+        pair, base = tuple(row[field] for field in PAIR), row["base"]
         told = {"classes": len(row["classes"].split()) > 1, "seeds": not pd.isna(row["std_seeds"])}  # one value has no spread
         told["classes"] &= not pd.isna(row["std_classes"])
         spreads = {of: f"{row[f'std_{of}']:.1f}" if known else "" for of, known in told.items()}

@@ -93,11 +93,12 @@ def share_panels(frame: pd.DataFrame, method: str, anomalies: str, figure: Figur
     axes = figure.subplots(-(-len(pairs) // columns), columns, sharey=True, squeeze=False).ravel()
     for i, (ax, (pair, of_pair)) in enumerate(zip(axes, pairs, strict=False)):
         for name, rows in of_pair.groupby("method", sort=False):
-            base, _, changed = str(name).partition("[")
+            base = rows["base"].iloc[0]
+            changed = str(name).removeprefix(base)[1:-1]
             rows, look = rows.sort_values("anomaly_ratio"), look_of(base)
             style = {"color": look.color, "marker": look.marker, "markersize": 6, "linewidth": 2}
             style |= (
-                {"linestyle": "--", "label": f"{look.words}, {changed[:-1].replace(',', ', ')}"}
+                {"linestyle": "--", "label": f"{look.words}, {changed.replace(',', ', ')}"}
                 if changed
                 else {"label": look.words}
             )

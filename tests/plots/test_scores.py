@@ -55,9 +55,17 @@ THREE = (row("source_only", 50.0, 70.0), row("twofold", 55.0, None, n_collapsed=
 
 def test_class_dots_write_the_mean_and_name_the_worst_and_best_class(ax):
     scores.class_dots(table(row("source_only", 50.0, 60.0, 70.0), row("MsRA", 65.0, 60.0, None, n_collapsed=1)), ax)
-    assert written(ax) == ["a", "c", "60.0", "b", "a", "1/3\ncollapsed"]
+    assert written(ax) == ["60.0", "1/3\ncollapsed", "a", "c", "b", "a"]
     classes = [found.get_offsets()[:, 0].tolist() for found in dots(ax) if len(found.get_offsets()) > 1]
     assert classes == [[50, 60, 70], [65, 60]]
+
+
+def test_the_name_of_a_low_class_does_not_cross_the_axis(ax):
+    low = row("source_only", 10.0, 70.0) | {"classes": {"a class of a long name": 10.0, "b": 70.0}}
+    scores.class_dots(table(low), ax)
+    ax.figure.canvas.draw()
+    (name,) = (text for text in ax.texts if text.get_text().startswith("a class"))
+    assert name.get_window_extent().x0 >= ax.bbox.x0
 
 
 def test_printed_means_without_classes_are_hollow_and_the_missing_is_said(ax):

@@ -23,6 +23,7 @@ from twofold.plots.style import (
     collapsed_words,
     footnote,
     headline,
+    held,
     look_of_row,
     spread_out,
     unknown_look,
@@ -130,6 +131,31 @@ def test_a_headline_stands_right_over_what_is_drawn_and_a_footnote_right_under_i
     for words in (over, under):
         assert words.get_window_extent().x0 == pytest.approx(drawn.x0, abs=2)
     plt.close(figure)
+
+
+def test_a_headline_writes_percent_one_way_and_tears_no_number_from_its_unit():
+    words = "of all 25% at K = 10, 0.3 → 0.1, mean-shifted contrastive 40 %; " * 9
+    figure, _ = plt.subplots(figsize=(3, 2))
+    headline(figure, words)
+    lines = figure.texts[0].get_text().splitlines()
+    assert len(lines) > 9
+    assert "%" not in {line[0] for line in lines} | {line[-1] for line in lines if line[-2:] != " %"}
+    assert not any(line[-1] in "=→-" or line[0] in "=→" for line in lines)
+    assert " ".join(lines) == words.replace("25%", "25 %").strip()
+    plt.close(figure)
+
+
+def test_what_is_held_within_a_frame_is_said_only_where_something_was():
+    points = np.array([[0.0, 0.5], [3.0, -9.0]])
+    inside, said = held(points, np.array([-1, -2]), np.array([1, 2]))
+    assert inside.tolist() == [[0.0, 0.5], [1.0, -2.0]]
+    assert said
+    assert held(inside, -2, 2) == (pytest.approx(inside), "")
+
+
+def test_in_a_sentence_a_method_has_no_brackets():
+    assert LOOKS["twofold"].short == "align the dominant cluster"
+    assert LOOKS["source_only"].short == "source only"
 
 
 def test_a_legend_outside_of_the_panels_stays_where_it_was_measured_where_the_figure_is_cut(tmp_path):

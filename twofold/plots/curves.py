@@ -52,20 +52,24 @@ def _axis(ax: Axes, x: str, places: np.ndarray, log: bool) -> None:
     ax.set_xlabel("anomalies in the unlabelled target set (%)" if x == "anomaly_ratio" else x.replace("_", " "))
 
 
-def _fate(rows: pd.DataFrame, unit: str) -> str:
-    """Where a line breaks or ends, in words.
+def _fate(rows: pd.DataFrame, places: np.ndarray, unit: str) -> str:
+    """Where a line breaks, ends, or was never drawn, in words.
 
-    >>> _fate(pd.DataFrame({"at": [10, 20, 30], "mean": [80.0, np.nan, np.nan]}), " %")
+    >>> _fate(pd.DataFrame({"at": [10, 20, 30], "mean": [80.0, np.nan, np.nan]}), np.array([10, 20, 30]), " %")
     'collapsed from 20 %'
+    >>> _fate(pd.DataFrame({"at": [10], "mean": [np.nan]}), np.array([10, 20]), " %")
+    'collapsed at 10 %, not run at 20 %'
     """
     fallen = rows["mean"].isna()
-    if fallen.all():
+    collapsed, left_out = rows.loc[fallen, "at"].to_numpy(), np.setdiff1d(places, rows["at"])
+    if fallen.all() and not len(left_out):
         return "collapsed everywhere"
-    places = [f"{place:g}" for place in rows.loc[fallen, "at"]]
-    if not places:
-        return ""
-    to_the_end = fallen.iloc[-len(places) :].all()
-    return f"collapsed {'from ' + places[0] if to_the_end and len(places) > 1 else 'at ' + ', '.join(places)}{unit}"
+    said = []
+    for fate, where in (("collapsed", collapsed), ("not run", left_out)):
+        to_the_end = len(where) > 1 and (where == places[-len(where) :]).all()
+        words = f"from {where[0]:g}" if to_the_end else "at " + ", ".join(f"{place:g}" for place in where)
+        said += [f"{fate} {words}{unit}"] * bool(len(where))
+    return ", ".join(said)
 
 
 def _line(ax: Axes, rows: pd.DataFrame, look: Look, band: bool, told: bool, order: int) -> None:
@@ -156,7 +160,7 @@ def _lines(
         rows = rows.sort_values("at")
         look, told = look_of_row(rows.iloc[0], by, looks), bool(rows.get("oracle", pd.Series([False])).eq(True).any())
         _line(ax, rows, look, len(groups) <= FEW_BANDS, told, i)
-        broken, alive, fate = rows[rows["mean"].isna()], rows[rows["mean"].notna()], _fate(rows, unit)
+        broken, alive, fate = rows[rows["mean"].isna()], rows[rows["mean"].notna()], _fate(rows, places, unit)
         if len(broken):
             fallen.append((broken, look))
         last = alive.iloc[-1] if len(alive) else {"at": places[-1], "mean": np.nan}

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from twofold.plots.style import COLORS
+from twofold.plots.style import COLORS, INK
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["picture_rows"]
 
+FRAMES = "green frame: normal; red frame and ✕: anomalous"
+
 
 def picture_rows(rows: Sequence[tuple[str, Tensor, Sequence[int] | None, str]], ax: Axes) -> Axes:
-    """Rows of pictures with a heading each; framed by label where labels are given.
+    """Rows of pictures with a heading each; framed by label where labels are given, with a line that says what frames mean.
 
     Parameters
     ----------
@@ -37,7 +39,11 @@ def picture_rows(rows: Sequence[tuple[str, Tensor, Sequence[int] | None, str]], 
             ax.add_patch(plt.Rectangle((j + 0.04, top - 0.96), 0.92, 0.92, fill=False, edgecolor=edge, linewidth=width))
             if role == "anomalous":
                 ax.text(j + 0.5, top - 1.02, "✕", color=edge, ha="center", va="top", fontsize=9, fontweight="bold")
+    bottom = -1.8 * (len(rows) - 1) - 1.3
+    if any(labels is not None for _, _, labels, _ in rows):
+        ax.text(0, bottom - 0.05, FRAMES, fontsize=8.5, color=INK, va="top")
+        bottom -= 0.45
     ax.set_xlim(-0.05, n + 0.05)
-    ax.set_ylim(-1.8 * (len(rows) - 1) - 1.3, 0.6)
+    ax.set_ylim(bottom, 0.6)
     ax.set_aspect("equal")
     return ax

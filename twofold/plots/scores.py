@@ -57,14 +57,13 @@ def class_dots(table: pd.DataFrame, ax: Axes, methods: Sequence[str] | None = No
         without any number is said not to be printed.
     methods : the rows from top to bottom, all of the table's among them: panels that are given the same line up.
     """
-    lowest, methods = table["mean"].min(), list(table["method"] if methods is None else methods)
+    lowest, methods, named = table["mean"].min(), list(table["method"] if methods is None else methods), []
     for row in table.to_dict("records"):
         i = methods.index(row["method"])
         look, values = look_of_row(row), _known(row)
         lowest = np.nanmin([lowest, values.min()])
         ax.scatter(values, np.full(len(values), i), s=20, color="white", edgecolor=look.color, linewidth=1.0, zorder=2)
-        for where, names in _extremes(values):
-            ax.text(where, i + 0.2, names.replace("_", " "), ha="center", va="top", fontsize=8.5, color=INK)
+        named += [(where, i, names.replace("_", " ")) for where, names in _extremes(values)]
         if pd.isna(row["mean"]) and not row["n_collapsed"]:
             ax.text(60, i, "not printed", va="center", ha="center", fontsize=9, color=INK)
             continue
@@ -78,4 +77,8 @@ def class_dots(table: pd.DataFrame, ax: Axes, methods: Sequence[str] | None = No
         ax.scatter(row["mean"], height, s=80, marker=look.marker, color=face, edgecolor=look.color, linewidth=1.5, zorder=4)
         _beside(ax, i - 0.1, f"{row['mean']:.1f}", look.color, fontsize=9.5, weight="bold")
     score_axis(ax, [method.replace("[", "\n[") for method in methods], lowest, 8)
+    for where, i, names in named:  # a name that would cross the axis begins at it
+        starts = where - len(names) < ax.get_xlim()[0]
+        place = {"x": ax.get_xlim()[0] + 1, "ha": "left"} if starts else {"x": where, "ha": "center"}
+        ax.text(y=i + 0.2, s=names, va="top", fontsize=8.5, color=INK, **place)
     return ax

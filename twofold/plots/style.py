@@ -11,6 +11,7 @@ a method: what comes without a look is drawn grey under its own name.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,10 +39,12 @@ __all__ = [
     "collapsed_words",
     "footnote",
     "headline",
+    "held",
     "look_of_row",
     "spread_out",
     "unknown_look",
     "use_style",
+    "wrapped",
 ]
 
 # Okabe and Ito's colours: told apart by colour-blind eyes, and, with the markers, in grey
@@ -66,6 +69,11 @@ class Look:
     words: str
     color: str
     marker: str
+
+    @property
+    def short(self) -> str:
+        """The words without what stands in brackets, as in a sentence."""
+        return self.words.partition(" (")[0]
 
 
 SELECTION_LOOKS = {
@@ -143,17 +151,39 @@ def chance_line(ax: Axes, horizontal: bool = False) -> None:
     (ax.axhline if horizontal else ax.axvline)(50, color="#888888", linewidth=1, linestyle=":", zorder=0)
 
 
+def wrapped(words: str, width: int) -> str:
+    """Lines of a width that keep a number with its unit, and both sides of ``=`` and of an arrow; percent is written one way.
+
+    >>> wrapped("from 25% at K = 2 to 40% at K = 10", 12).splitlines()
+    ['from 25 % at', 'K = 2 to', '40 % at', 'K = 10']
+    """
+    kept = re.sub(r"(?<=\d)%", " %", words)
+    kept = re.sub(r" (?=[=→%])|(?<=[=→]) ", "\N{NO-BREAK SPACE}", kept)
+    lines = [textwrap.fill(line, width, break_on_hyphens=False) for line in kept.splitlines()]
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def held(points: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> tuple[np.ndarray, str]:
+    """Points held within a frame, and what is to be written on it where some would lie outside.
+
+    >>> held(np.array([[0.0, 9.0]]), -1.0, 1.0)
+    (array([[0., 1.]]), 'at the edge: farther out')
+    """
+    inside = np.clip(points, low, high)
+    return inside, "" if (inside == points).all() else "at the edge: farther out"
+
+
 def headline(figure: Figure, words: str) -> None:
     """A figure's message right over what is drawn, wrapped to its width."""
     box = _drawn(figure)
-    lines = [textwrap.fill(line, max(24, int(HEADLINE_LETTERS * box.width))) for line in words.splitlines()]
-    _beside(figure, box.x0, box.y1 + 0.14, "\n".join(lines), fontsize=13, fontweight="bold", va="bottom")
+    lines = wrapped(words, max(24, int(HEADLINE_LETTERS * box.width)))
+    _beside(figure, box.x0, box.y1 + 0.14, lines, fontsize=13, fontweight="bold", va="bottom")
 
 
 def footnote(figure: Figure, words: str) -> None:
     """Where a figure's numbers come from, right under what is drawn, wrapped to its width."""
     box = _drawn(figure)
-    lines = textwrap.fill(words, max(40, int(FOOTNOTE_LETTERS * box.width)))
+    lines = wrapped(words, max(40, int(FOOTNOTE_LETTERS * box.width)))
     _beside(figure, box.x0, box.y0 - 0.1, lines, fontsize=8.5, color=INK, va="top")
 
 

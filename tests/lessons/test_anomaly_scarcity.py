@@ -24,9 +24,9 @@ def test_methods_are_said_by_where_they_fall_below_the_source():
     means = class_means(together(*shares), ["anomaly_ratio", "method"])
     level = class_means(runs("source_only", 60.0))
     assert fall_words(means, level) == (
-        "On 1 class, too few for a verdict, below source_only (60 %): "
-        "align_all from 10% anomalies; twofold from 50% anomalies; target_only at no share"
+        "On 1 class, too few for a verdict, below source only (60 %): "
+        "align everything from 10% anomalies; align the dominant cluster from 50% anomalies; target only at no share"
     )
     assert fall_words(means, class_means(runs("source_only", 60.0, collapsed=True))).startswith("source_only collapsed")
     five = class_means(around("twofold", 50.0), ["anomaly_ratio", "method"])
-    assert fall_words(five, level) == "Below source_only (60 %): twofold from 10% anomalies"
+    assert fall_words(five, level) == "Below source only (60 %): align the dominant cluster from 10% anomalies"

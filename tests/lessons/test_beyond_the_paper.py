@@ -215,7 +215,7 @@ def test_layers_stand_one_by_one_and_fused_and_pairs_of_one_target_count_once():
 def test_the_four_kinds_of_warning_are_counted_in_their_corners_and_said(figure):
     frame = runs({ME: (95, 70, 60, 90, 91)}, **of(DEV)).assign(contrast=[0.5, 0.1, 0.4, 0.2, 0.6])
     ax = warning_dots(frame, ME, 0.25, figure.subplots())
-    assert {text.get_text() for text in ax.texts} == {
+    assert {text.get_text().replace("\n", " ") for text in ax.texts} == {
         "warned, not poor: 1",
         "warned, poor: 1",
         "not warned, not poor: 2",

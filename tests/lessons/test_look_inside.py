@@ -167,7 +167,7 @@ def test_disagreement_is_one_of_ranks_and_not_of_units(taken):
     stretched = lesson.disagreement_rows(taken, "target_only", np.exp(40 * other), n=6, size_px=16)
     for a, b in zip(held, stretched, strict=True):
         assert torch.equal(a[1], b[1])
-    assert held[0][0] == f"anomalous for {taken.config.name}, not for target_only"
+    assert held[0][0] == f"normal 3: anomalous for {taken.config.name}, not for target_only"
 
 
 def test_against_its_own_ranking_turned_round_a_run_disagrees_at_its_ends(taken):
@@ -267,10 +267,10 @@ def test_the_messages_count_what_their_pictures_show(taken):
     top, bottom = lesson.extreme_rows(taken, n=7, size_px=8)
     name = taken.config.name
     assert lesson.extreme_words([taken], 7) == (
-        f"Anomalies among the 7 most and the 7 least anomalous: {name} {int(top[2].sum())} and {int(bottom[2].sum())}"
+        f"Normal 3: anomalies among the 7 most and the 7 least anomalous, {name} {int(top[2].sum())} and {int(bottom[2].sum())}"
     )
     mine, theirs = lesson.disagreement_rows(taken, "target_only", -taken.scores, n=7, size_px=8)
-    said = f"{name} about {int(top[2].sum())} of 7 and target_only about {int(bottom[2].sum())} of 7"
+    said = f"{int(top[2].sum())} of 7 of {name}, {int(bottom[2].sum())} of 7 of target_only"
     assert lesson.disagreement_words([mine, theirs], [name, "target_only"]).endswith(said)
     seen = taken.task.target_train_labels
     assert lesson.selection_words([taken]).endswith(

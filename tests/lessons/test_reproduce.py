@@ -39,7 +39,7 @@ from twofold.lessons.study import Study
 study = Study(globals(), "01_good")
 figure, ax = plt.subplots()
 ax.plot([0, width])
-study.save_figure(figure, "figure9");"""
+study.save_figure(figure, "figure9", stamp="a line");"""
 
 
 @pytest.fixture

@@ -88,8 +88,10 @@ def test_each_method_has_a_line_over_the_shares_in_each_panel():
         assert [line.get_xdata().tolist() for line in ax.lines] == [[0.0, 30.0]] * 2
         np.testing.assert_allclose([line.get_ydata() for line in ax.lines], [[90.0, 87.0], [91.0, 88.0]])
     assert len(figure.legends[0].get_texts()) == 2
-    title = figure.legends[0].get_title().get_text()
-    assert title.startswith("Anomalies of one class: lead of pooled_gaussian over the best of the others +1.0 to +1.0 with 0%")
+    title = figure.legends[0].get_title().get_text().replace("\n", " ")
+    assert title.startswith(
+        "Anomalies of one class: lead of pooled Gaussians over the best of the others +1.0 to +1.0 with 0 %"
+    )
     plt.close(figure)
 
 

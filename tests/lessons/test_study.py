@@ -117,6 +117,15 @@ def test_a_field_of_the_configurations_becomes_a_column_and_stored_runs_are_foun
 TWO = {"method": ["target_only", "zero_shot"]}
 
 
+def test_a_figure_tells_where_it_is_from_or_is_not_kept(tmp_path):
+    made = study(f'figures = "{tmp_path}"')
+    with pytest.raises(ValueError, match=r"figure9 must come with its runs or a stamp, got neither"):
+        made.save_figure(None, "figure9")
+    assert list(tmp_path.iterdir()) == []
+    (config,) = made.plan("digits", "type", "optdigits", method="twofold")
+    assert made.stamp_of(config) == "digits type→optdigits; preset embedded-fast; normal class 3; 10 % anomalies; seed 0"
+
+
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
     """A table of two runs."""
@@ -171,7 +180,7 @@ def test_what_needs_features_is_computed(rows, tmp_path):
 def test_with_tables_only_nothing_is_computed_and_nothing_drawn(rows, tmp_path, no_run):
     made = study(f'known = "{rows}"\ntables_only = True\nfigures = "{tmp_path}"\nruns = "{tmp_path}/runs"')
     made.run(made.plan("digits", "type", "optdigits", **TWO))
-    made.save_figure(None, "figure9")
+    made.save_figure(None, "figure9", stamp="of nothing")
     for configs, features in ((made.configs, True), (made.plan("digits", "type", "optdigits", method="source_knn"), False)):
         with pytest.raises(InputError, match="wanted rows of all runs, got none of"):
             made.run(configs, features=features)

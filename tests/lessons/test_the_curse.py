@@ -63,6 +63,7 @@ def test_no_target_point_is_cut_off(scene, ax):
     points = np.concatenate([dots.get_offsets() for dots in ax.collections[1:]])
     assert len(points) == len(moved.target)
     assert np.abs(moved.target).max() > 3.0 > np.abs(points).max()
+    assert "at the edge: farther out" in ax.texts[-1].get_text()
 
 
 def test_paths_halve_the_discrepancy(ax):
@@ -70,8 +71,18 @@ def test_paths_halve_the_discrepancy(ax):
     scenes.term_paths(frame, ax)
     drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
     assert len(drawn) == len(scenes.TERMS)
-    np.testing.assert_allclose(drawn["½ discrepancy to the whole target"], frame["discrepancy"] / 2)
-    np.testing.assert_allclose(drawn["error on the target"], frame["target_error"])
+    np.testing.assert_allclose(drawn["½ d: half the discrepancy to the whole target"], frame["discrepancy"] / 2)
+    np.testing.assert_allclose(drawn["εₜ: error on the target"], frame["target_error"])
+
+
+def test_marks_are_named_alike_whatever_is_drawn_first(scene, ax):
+    scenes.alignment_scene(align(scene, "align_all"), ax)
+    marks, words = ax.get_legend_handles_labels()
+    assert words == ["source, normal", "target, normal", "target, anomalous", "black rim: the map was fitted on it"]
+    assert [mark.get_edgecolor()[0].tolist()[:3] for mark in marks] == [[1, 1, 1]] * 3 + [[0, 0, 0]]
+    assert "at the edge" not in ax.texts[-1].get_text()
+    scenes.name_marks(ax.figure)
+    assert [text.get_text() for text in ax.figure.legends[0].get_texts()] == words
 
 
 def test_without_a_live_notebook_a_slider_is_small_multiples(monkeypatch, capsys):
@@ -136,5 +147,5 @@ def test_the_limits_are_where_the_ranking_first_falls_below_no_adaptation():
         [("ring", rule, k, share, auroc) for rule, k, *both in rows for share, auroc in zip((0.1, 0.5), both, strict=True)],
         columns=["shape", "rule", "n_clusters", "anomaly_ratio", "auroc"],
     )
-    said = "Aligning the dominant cluster ranks worse than no adaptation: ring K = 2 nowhere, K = 5 from 10% anomalies"
+    said = "Aligning the dominant cluster ranks worse than no adaptation, ring: K = 2 nowhere, K = 5 from 10% anomalies"
     assert scenes.limits_words(frame) == said

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from twofold.lessons.the_method import diagram, loss_curves, method_parts, picture_bars
+from twofold.lessons.the_method import LOSSES, diagram, loss_curves, method_parts, picture_bars
 from twofold.parts.selection import dominant_cluster
 
 
@@ -63,7 +63,7 @@ def test_losses_are_drawn_under_their_means_and_named_at_their_ends(ax):
     loss_curves(losses, ax, width=3)
     drawn = {line.get_label(): line.get_ydata() for line in ax.lines if not line.get_label().startswith("_")}
     assert list(drawn) == [text.get_text() for text in ax.texts]
-    np.testing.assert_allclose(drawn["λ2 L_UDA (Eq. 9)"], [0.5, 1.0, 1.0, 1.5])
-    np.testing.assert_allclose(drawn["total (Eq. 10)"], drawn["λ2 L_UDA (Eq. 9)"] + drawn["λ1 L_AD (Eq. 5)"])
+    np.testing.assert_allclose(drawn[LOSSES["alignment"][0]], [0.5, 1.0, 1.0, 1.5])
+    np.testing.assert_allclose(drawn["total (Eq. 10)"], drawn[LOSSES["alignment"][0]] + drawn[LOSSES["one_class"][0]])
     raw = [line.get_ydata().tolist() for line in ax.lines if line.get_label().startswith("_")]
     assert raw == [[1.2, 0.4, 2.0, 1.2], [1.0, 0.0, 2.0, 1.0], [0.2, 0.4, 0.0, 0.2]]

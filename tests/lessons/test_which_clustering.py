@@ -138,6 +138,7 @@ def test_the_best_selection_is_one_that_reads_no_label():
     )
     said = clusters.selection_words(selection_means(frame, ["selection", "method"]))
     assert said == (
-        "On 1 class, too few for a verdict, Gaussian mixture has the highest AUROC, 80.0 %: 100% pure, 50% of the normals; "
+        "On 1 class, too few for a verdict, Gaussian mixture has the highest AUROC without labels, "
+        "80.0 %: 100% pure, 50% of the normals; "
         "then K-means 70.0"
     )

@@ -95,6 +95,12 @@ def test_a_line_a_share_stands_in_each_panel_hollow_where_it_is_undecided(found)
     said = "Points that the source is worth: +6.6 to +9.6 with 5, +0.5 to +0.5 with all target pictures"
     assert title == f"{said}; sure in 4 of 4 places"
     assert written(apple) == []
+    said = {
+        text.get_text(): line for text, line in zip(figure.legends[0].get_texts(), figure.legends[0].get_lines(), strict=True)
+    }
+    dashed = {line.get_color() for line in apple.lines if line.is_dashed()}
+    assert dashed  # and what is dashed is explained
+    assert said["to all: not to scale"].is_dashed()
     plt.close(figure)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from twofold.results.sentences import few_words
+from twofold.results.statistics import look_of
 
 __all__ = ["fall_words", "first_below"]
 
@@ -42,7 +43,7 @@ def fall_words(means: pd.DataFrame, level: pd.DataFrame) -> str:
     places = {}
     for method, rows in means.groupby("method", sort=False):
         below = first_below(rows.set_index("anomaly_ratio")["mean"], source)
-        places.setdefault("at no share" if below is None else f"from {below:.0%} anomalies", []).append(method)
+        places.setdefault("at no share" if below is None else f"from {below:.0%} anomalies", []).append(look_of(method).short)
     parts = "; ".join(f"{', '.join(methods)} {place}" for place, methods in places.items())
     few = few_words(int(means["n_classes"].min()))
-    return f"{few}{'below' if few else 'Below'} source_only ({source:.0f} %): {parts}"
+    return f"{few}{'below' if few else 'Below'} {look_of('source_only').short} ({source:.0f} %): {parts}"

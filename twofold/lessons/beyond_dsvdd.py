@@ -100,6 +100,7 @@ def objective_arrows(views: Tensor, center: Tensor, losses: Mapping[str, Callabl
     axes : one a loss.
     """
     n = len(views) // 2
+    axes[0].text(0.3, -0.5, "pale: two views\nof one picture", fontsize=11, color=INK, ha="center", va="center")
     for (name, loss), ax in zip(losses.items(), axes, strict=True):
         arrows = descent(loss, views)
         arrows = 0.42 * arrows / arrows.norm(dim=1).max()
@@ -111,7 +112,6 @@ def objective_arrows(views: Tensor, center: Tensor, losses: Mapping[str, Callabl
         ax.scatter(*center, color="black", marker="+", s=130, linewidth=2.2, zorder=6)
         ax.annotate("centre", center.tolist(), (-9, 0), textcoords="offset points", ha="right", va="center", fontsize=10)
         ax.set_aspect("equal")
-        ax.text(0.3, -0.5, "pale: two views\nof one picture", fontsize=11, color=INK, ha="center", va="center")
         ax.set_xlim(-0.68, 1.18)
         ax.set_ylim(-0.66, 1.2)
         ax.set_axis_off()
@@ -161,7 +161,7 @@ def gain_bars(table: pd.DataFrame, control: str, ax: Axes) -> Axes:
         if gain:  # words stand on their side of the level, which would strike them through
             place |= {"y": min(mean + 3, level - 1), "va": "top"} if mean < level else {"y": max(mean - 3, level + 1)}
         ax.text(s=f"{mean:.1f}{gain}", fontsize=9, color=look.color, bbox=HALO, **place)
-    ax.set_xticks(range(len(rows)), [row["method"].replace("_", "\n") for row in rows])
+    ax.set_xticks(range(len(rows)), [row["method"] for row in rows], fontsize=9)
     ax.set_xlim(-0.7, len(rows) - 0.5)
     ax.set_ylim(lowest - 11 if ax.get_autoscaley_on() else min(lowest - 11, ax.get_ylim()[0]), 104)  # panels may share it
     ax.set_ylabel(SCORE_WORDS)

@@ -418,9 +418,8 @@ def warning_dots(frame: pd.DataFrame, method: str, threshold: float, ax: Axes, p
     warned, bad = frame["contrast"] < threshold, frame["auroc"] < poor
     for weak, x, side in ((True, 0.01, "left"), (False, 0.99, "right")):
         for low, y in ((False, (poor + 1.5)), (True, (poor - 1.5))):
-            words = (
-                f"{'' if weak else 'not '}warned, {'poor' if low else 'not poor'}: {((warned == weak) & (bad == low)).sum()}"
-            )
+            n = ((warned == weak) & (bad == low)).sum()
+            words = f"{'warned,' if weak else 'not warned,'}\n{'poor' if low else 'not poor'}: {n}"
             place = {"transform": ax.get_yaxis_transform(), "ha": side, "va": "top" if low else "bottom", "bbox": HALO}
             ax.text(x, y, words, fontsize=11, color=INK if weak else look_of(method).color, fontweight="bold", **place)
     ax.set_xlabel("contrast of the unlabelled target (no unit)")

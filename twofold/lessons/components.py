@@ -91,10 +91,10 @@ def heap_words(parts: pd.DataFrame) -> str:
     parts : from ``heap_parts``.
 
     >>> heap_words(pd.DataFrame({"anomalies aligned": [0.08, 0.0], "anomalies repelled": [0.02, 0.1]}, index=["a", "b"]))
-    'Of the anomalies are aligned with the normals: 80% by a, 0% by b'
+    'Anomalies aligned with the normals: 80% by a, 0% by b'
     """
     aligned = parts["anomalies aligned"] / (parts["anomalies aligned"] + parts["anomalies repelled"])
-    return "Of the anomalies are aligned with the normals: " + ", ".join(f"{v:.0%} by {name}" for name, v in aligned.items())
+    return "Anomalies aligned with the normals: " + ", ".join(f"{v:.0%} by {name}" for name, v in aligned.items())
 
 
 def heap_bars(parts: pd.DataFrame, ax: Axes) -> Axes:

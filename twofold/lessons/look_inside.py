@@ -21,7 +21,7 @@ from twofold.compute import single_thread
 from twofold.data.domains import View
 from twofold.data.tasks import Task
 from twofold.networks.cache import EmbeddingCache
-from twofold.plots.style import COLORS, HALO, MARKERS, collapsed_words
+from twofold.plots.style import COLORS, HALO, INK, MARKERS, collapsed_words, held
 from twofold.results.statistics import class_means, look_of
 from twofold.runs.config import RunConfig
 from twofold.runs.metrics import auroc
@@ -306,11 +306,14 @@ def tsne_panel(z_source: np.ndarray, z_target: np.ndarray, labels: np.ndarray, a
     layout = tsne(parts, most)
     low, high = np.quantile(np.concatenate(list(layout.values())), (0.03, 0.97), axis=0)
     reach = 0.3 * (high - low)
+    said = set()
     for role, drawn in layout.items():
-        places = np.clip(drawn, low - reach, high + reach)
+        places, far = held(drawn, low - reach, high + reach)
+        said.add(far)
         style = {"s": 52 if role == "anomalous" else 44, "alpha": 0.8, "linewidth": 0.5, "edgecolor": "white"}
         ax.scatter(*places.T, color=COLORS[role], marker=MARKERS[role], label=ROLE_WORDS[role], **style)
     ax.set(xticks=[], yticks=[])
+    ax.set_xlabel(max(said), fontsize=9, color=INK)
     ax.spines[["left", "bottom"]].set_color("#CCCCCC")
     return ax
 
@@ -352,7 +355,7 @@ def score_histograms(run_: Anatomy, ax: Axes, bins: int = 28, top: float = 60.0)
         clipped = np.clip(part / unit, *REACH)
         if (highest := 100 * np.histogram(clipped, edges)[0].max() / len(part)) > top:
             place = {"transform": ax.transAxes, "ha": "right", "va": "top", "fontsize": 10, "bbox": HALO, "color": COLORS[role]}
-            ax.text(0.97, 0.97 - 0.18 * len(ax.texts), f"{ROLE_WORDS[role]}:\none bar of {highest:.0f} %", **place)
+            ax.text(0.94, 0.97 - 0.18 * len(ax.texts), f"{ROLE_WORDS[role]}:\none bar of {highest:.0f} %", **place)
         if fill:
             ax.hist(clipped, alpha=0.3, **shared)
         ax.hist(clipped, histtype="step", linewidth=1.8, linestyle=style, label=ROLE_WORDS[role], **shared)
@@ -394,7 +397,7 @@ def extreme_words(anatomies: Sequence[Anatomy], n: int = 12) -> str:
     """How many of the most and of the least anomalous pictures are anomalies, by run: one sentence."""
     orders = {run_.config.name: run_.labels[np.argsort(-run_.scores, kind="stable")] for run_ in anatomies}
     parts = ", ".join(f"{name} {order[:n].sum()} and {order[::-1][:n].sum()}" for name, order in orders.items())
-    return f"Anomalies among the {n} most and the {n} least anomalous: {parts}"
+    return f"Normal {anatomies[0].result['normal']}: anomalies among the {n} most and the {n} least anomalous, {parts}"
 
 
 def extreme_rows(run_: Anatomy, n: int = 12, size_px: int = 48) -> list[tuple]:
@@ -415,8 +418,8 @@ def disagreement_words(rows: Sequence[tuple], names: Sequence[str]) -> str:
     rows : from ``disagreement_rows``.
     names : of the run and of the control.
     """
-    parts = [f"{name} about {int(row[2].sum())} of {len(row[2])}" for row, name in zip(rows, names, strict=True)]
-    return "Where two rankings differ most, right to find a picture odd are " + " and ".join(parts)
+    parts = [f"{int(row[2].sum())} of {len(row[2])} of {name}" for row, name in zip(rows, names, strict=True)]
+    return "Where two rankings differ most, these alarms are right: " + ", ".join(parts)
 
 
 def disagreement_rows(run_: Anatomy, control: str, scores: np.ndarray, n: int = 12, size_px: int = 48) -> list[tuple]:
@@ -431,7 +434,7 @@ def disagreement_rows(run_: Anatomy, control: str, scores: np.ndarray, n: int = 
     order = np.argsort(rankdata(scores) - rankdata(run_.scores), kind="stable")
     name, ours, theirs = run_.config.name, look_of(run_.config.method).color, look_of(control).color
     halves = (
-        (f"anomalous for {name}, not for {control}", ours, order[:n]),
-        (f"anomalous for {control}, not for {name}", theirs, order[::-1][:n]),
+        (f"normal {run_.result['normal']}: anomalous for {name}, not for {control}", ours, order[:n]),
+        (f"normal {run_.result['normal']}: anomalous for {control}, not for {name}", theirs, order[::-1][:n]),
     )
     return [_framed(run_.task.target_test, rows, run_.labels, words, color, size_px) for words, color, rows in halves]

@@ -89,8 +89,9 @@ def grid_picture(cells: pd.DataFrame, selections: Sequence[str], negatives: Sequ
     Parameters
     ----------
     cells : of ``class_means`` by selection and negatives.
-    selections, negatives : rows from the top, columns from the left; a cell without runs stays empty.
+    selections, negatives : rows from the top, columns from the left; a cell without runs says so.
     """
+    run = set(zip(cells["selection"], cells["negatives"], strict=True))
     means = cells.pivot(index="selection", columns="negatives", values="mean").reindex(selections, columns=negatives)
     ax.imshow(means.to_numpy(dtype=float), cmap="cividis", vmin=50, vmax=100, aspect="auto")
     for row in cells.to_dict("records"):
@@ -99,6 +100,10 @@ def grid_picture(cells: pd.DataFrame, selections: Sequence[str], negatives: Sequ
         dark = pd.notna(row["mean"]) and row["mean"] < 75
         size = 9 if pd.isna(row["mean"]) else 15
         ax.text(x, y, words, ha="center", va="center", fontsize=size, fontweight="bold", color="white" if dark else "black")
+    for y, selection in enumerate(selections):
+        for x, name in enumerate(negatives):
+            if (selection, name) not in run:
+                ax.text(x, y, "nothing is\nleft over" if selection == "all" else "not run", ha="center", va="center", color=INK)
     ax.set_xticks(range(len(negatives)), [WORDS[name].replace(" (", "\n(") for name in negatives])
     ax.set_yticks(range(len(selections)), [WORDS[name].replace(" (", "\n(") for name in selections])
     ax.set(xlabel="who is pushed away (negatives)", ylabel="who is taken for normal (positives)")
@@ -125,7 +130,7 @@ def change_dots(changes: pd.DataFrame, ax: Axes) -> Axes:
     ax.axvline(0, color=INK, linewidth=1)
     ax.set_yticks(range(len(ordered)), [f"{row['change']}\n({row['at']})" for row in ordered], fontsize=8.5)
     ax.set_ylim(len(ordered) - 0.5, -0.5)
-    ax.set_xlabel("gain of this one change (points of AUROC)")
+    ax.set_xlabel("gain of this one change (points of AUROC, 95 % interval)")
     for changed, (color, _) in CHANGED.items():
         rows = [y for y, row in enumerate(ordered) if row["changed"] == changed]
         ax.text(1.02, np.mean(rows), f"other\n{changed}", transform=ax.get_yaxis_transform(), color=color, va="center")

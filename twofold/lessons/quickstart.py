@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from twofold.errors import InputError
 from twofold.plots.curves import score_curves
 from twofold.plots.pictures import picture_rows
-from twofold.plots.style import INK, SCORE_WORDS, chance_line, look_of_row
+from twofold.plots.style import SCORE_WORDS, chance_line, headline, look_of_row
 from twofold.results.sentences import fallen_words, few_words, rest_words
-from twofold.results.statistics import ENOUGH_CLASSES, class_means, selection_means, whole_classes
+from twofold.results.statistics import ENOUGH_CLASSES, class_means, look_of, selection_means, whole_classes
 
 __all__ = ["bars", "curse_figure", "curse_headline", "curse_reading", "selection_reading"]
 
@@ -42,13 +42,12 @@ def bars(table: pd.DataFrame, ax: Axes) -> Axes:
     chance_line(ax, horizontal=True)
     ax.set_xticks(range(len(rows)), [look_of_row(row).words.replace("trained on ", "trained on\n") for row in rows])
     ax.set_ylim(0, 100)
+    ax.set_xlabel("bar: mean, dot: a class")
     ax.set_ylabel(SCORE_WORDS)
     return ax
 
 
-def curse_figure(
-    rows: Sequence[tuple], cost: pd.DataFrame, table: pd.DataFrame, level: pd.DataFrame, claim: str, footer: str
-) -> Figure:
+def curse_figure(rows: Sequence[tuple], cost: pd.DataFrame, table: pd.DataFrame, level: pd.DataFrame, claim: str) -> Figure:
     """The first figure: the task in pictures, what the shift costs, and what each way of aligning makes of it.
 
     Parameters
@@ -57,7 +56,6 @@ def curse_figure(
     cost : of ``bars``, such as trained on the target and trained on the source.
     table, level : of ``score_curves``, over the share of anomalies.
     claim : title, computed from the runs.
-    footer : data, preset, n, seeds, selection rule.
     """
     figure = plt.figure(figsize=(14.5, 5.6))
     grid = figure.add_gridspec(1, 3, width_ratios=(1.3, 0.55, 1.45), wspace=0.26, left=0.02, right=0.83, top=0.82, bottom=0.16)
@@ -65,8 +63,7 @@ def curse_figure(
     picture_rows(rows, left)
     bars(cost, middle).set_title("What the shift costs")
     score_curves(table, "anomaly_ratio", right, level=level).set_title("What aligning the target repairs")
-    figure.text(0.02, 0.93, claim, fontsize=15, fontweight="bold", ha="left")
-    figure.text(0.02, 0.015, footer, fontsize=9, color=INK, ha="left")
+    headline(figure, claim)
     return figure
 
 
@@ -108,7 +105,8 @@ def curse_headline(frame: pd.DataFrame) -> str:
     few = few_words(n_classes)
     rest = f"; {fallen}, this is of the rest" if fallen else ""
     return (
-        f"{few}{best} is highest: {means[best]:.0f} % AUROC on average, {means[best] - source:+.0f} points to source_only{rest}"
+        f"{few}{'highest' if few else 'Highest'} without labels: {look_of(best).short}, {means[best]:.0f} % AUROC on average, "
+        f"{means[best] - source:+.0f} points to {look_of('source_only').short}{rest}"
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
+from twofold.plots.style import HEADLINE_LETTERS, wrapped
 from twofold.results.sentences import verdict_count, verdict_words
 from twofold.results.statistics import PAIR, above, class_means, look_of
 from twofold.results.tables import pair_name
@@ -114,7 +115,8 @@ def share_panels(frame: pd.DataFrame, method: str, anomalies: str, figure: Figur
     lead = (wide[method] - wide.drop(columns=method).max(axis=1)).groupby(level="anomaly_ratio")
     told = [f"{values.min():+.1f} to {values.max():+.1f} with {share:.0%} anomalies" for share, values in lead]
     extremes = ", ".join(dict.fromkeys([told[0], told[-1]]))
-    title = f"Anomalies {anomalies}: lead of {method} over the best of the others {extremes}"
+    title = f"Anomalies {anomalies}: lead of {look_of(method).short} over the best of the others {extremes}"
+    title = wrapped(title, int(HEADLINE_LETTERS * figure.get_figwidth()))
     legend = figure.legend(handles=list(lines.values()), title=title, loc="outside upper left", ncols=2, fontsize=10)
     legend.set_alignment("left")
     legend.get_title().set(fontsize=12, fontweight="bold")

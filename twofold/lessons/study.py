@@ -290,15 +290,27 @@ class Study:
         words = f"preset {self.preset}; {runs}; {share} % anomalies; last step, no target label selects"
         return f"{', '.join(names)}; {words}"
 
+    def stamp_of(self, config: RunConfig) -> str:
+        """The line of a figure that shows one run's task, or what is computed from it before any training."""
+        task = config.task
+        what = f"normal class {task.normal}; {100 * task.anomaly_ratio:g} % anomalies; seed {task.seed}"
+        return f"{task.dataset} {task.source}→{task.target}; preset {self.preset}; {what}"
+
     def save_figure(self, figure: Figure, name: str, frame: pd.DataFrame | None = None, stamp: str = "") -> None:
-        """Keep a figure as PNG and PDF, with the stamp of the runs behind it, or with one that is given."""
+        """Keep a figure as PNG and PDF, with the stamp of the runs behind it, or with one that is given.
+
+        Raises
+        ------
+        ValueError : neither runs nor a stamp: nobody could tell where the figure is from.
+        """
+        if frame is None and not stamp:
+            raise ValueError(f"{name} must come with its runs or a stamp, got neither; pass frame or stamp")
         if self.settings.get("tables_only"):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        if stamp or frame is not None:
-            from twofold.plots.style import footnote
+        from twofold.plots.style import footnote
 
-            footnote(figure, stamp or self.stamp(frame, named=NAMED))
+        footnote(figure, stamp or self.stamp(frame, named=NAMED))
         for suffix in ("png", "pdf"):
             undated = {"CreationDate": None} if suffix == "pdf" else None  # the same figure is the same file
             figure.savefig(self.folder / f"{name}.{suffix}", bbox_inches="tight", metadata=undated)

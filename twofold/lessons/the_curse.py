@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from twofold.lessons.plane import RULES, Scene, bound_terms, sphere
-from twofold.plots.style import COLORS, MARKERS
+from twofold.plots.style import COLORS, MARKERS, held
 from twofold.results.statistics import look_of
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "bound_words",
     "inside_words",
     "limits_words",
+    "name_marks",
     "rule_curves",
     "setting_scene",
     "slide",
@@ -38,11 +39,16 @@ SETTINGS = {  # panel -> title, few target labels, whether the source's anomalie
     "unsupervised": ("(c) unsupervised, one class: this field", 0, False, True),
 }
 TERMS = {  # column of bound_terms -> words, colour, line, its factor in the bound
-    "source_error": ("error on the source", COLORS["source"], ":", 1.0),
-    "discrepancy": ("½ discrepancy to the whole target", COLORS["target"], "--", 0.5),
-    "discrepancy_normals": ("½ discrepancy to its normals (needs labels)", COLORS["normal"], (0, (4, 1, 1, 1, 1, 1)), 0.5),
-    "ideal_joint_error": ("least joint error", "#777777", "-.", 1.0),
-    "target_error": ("error on the target", "#000000", "-", 1.0),
+    "source_error": ("εₛ: error on the source", COLORS["source"], ":", 1.0),
+    "discrepancy": ("½ d: half the discrepancy to the whole target", COLORS["target"], "--", 0.5),
+    "discrepancy_normals": (
+        "half the discrepancy to its normals (needs labels)",
+        COLORS["normal"],
+        (0, (4, 1, 1, 1, 1, 1)),
+        0.5,
+    ),
+    "ideal_joint_error": ("λ: least joint error", "#777777", "-.", 1.0),
+    "target_error": ("εₜ: error on the target", "#000000", "-", 1.0),
 }
 MARKER_SIZES = {"later": 10, "align_all": 8, "twofold": 7, "oracle": 6, "source_only": 5}
 RULE_STYLES = dict(zip(RULES, ("--o", "-X", "-^", ":*"), strict=True))
@@ -108,22 +114,17 @@ def alignment_scene(scene: Scene, ax: Axes, title: str = "", shown: int = 150, r
     ax.add_patch(Circle(center, radius, fill=False, edgecolor="#0072B2", linewidth=1.8))
     _dots(ax, scene.source[:shown], "source", "source, normal", s=14, alpha=0.45)
     rows = np.linspace(0, len(scene.target) - 1, min(shown, len(scene.target))).astype(int)
+    points, far = held(scene.target[rows], -0.97 * reach, 0.97 * reach)
     for label, role in enumerate(("normal", "anomalous")):
-        own = rows[scene.target_labels[rows] == label]
-        _dots(
-            ax,
-            np.clip(scene.target[own], -0.97 * reach, 0.97 * reach),
-            role,
-            f"target, {role}",
-            rim=scene.selected[own],
-            s=30,
-            linewidth=0.7,
-        )
+        own = scene.target_labels[rows] == label
+        _dots(ax, points[own], role, rim=scene.selected[rows][own], s=30, linewidth=0.7)
+        _dots(ax, points[:0], role, f"target, {role}", s=30)
+    ax.scatter([], [], s=30, color="#CCCCCC", edgecolor="black", linewidth=0.7, label="black rim: the map was fitted on it")
     terms = bound_terms(scene)
     inside, outside = 100 * terms["anomalies_inside"], 100 * terms["normals_outside"]
     below = {"xy": (0.5, 0.0), "xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "va": "top"}
     ax.annotate(f"AUROC {terms['auroc']:.0f} %", xytext=(0, 0), fontweight="bold", **below)
-    words = f"{inside:.0f} % of anomalies inside the circle\n{outside:.0f} % of normals outside"
+    words = f"{inside:.0f} % of anomalies inside the circle\n{outside:.0f} % of normals outside\n{far}"
     ax.annotate(words, xytext=(0, -18), fontsize=10, linespacing=1.4, **below)
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
     ax.set_title(title)
@@ -153,9 +154,9 @@ def bound_words(frame: pd.DataFrame) -> str:
     for rule, rows in frame.groupby("rule", sort=False):
         means = rows.groupby("strength")[["discrepancy", "target_error"]].mean()
         (d_start, start), (d_end, end) = means.iloc[0], means.iloc[-1]
-        words = look_of(rule).words.replace(" (paper)", "")
-        parts.append(f"{words}: ½ discrepancy {d_start / 2:.2f} → {d_end / 2:.2f}, error {start:.2f} → {end:.2f}")
-    return "; ".join(part[0].upper() + part[1:] for part in parts)
+        parts.append(f"{look_of(rule).short}: ½ discrepancy {d_start / 2:.2f} → {d_end / 2:.2f}, error {start:.2f} → {end:.2f}")
+    said = "; ".join(parts)
+    return said[0].upper() + said[1:]
 
 
 def limits_words(frame: pd.DataFrame) -> str:
@@ -171,8 +172,8 @@ def limits_words(frame: pd.DataFrame) -> str:
         level = wide["source_only"].mean(axis=1)
         below = {k: wide.index[wide["twofold", k] < level - 1e-9] for k in wide["twofold"]}
         words = [f"K = {k} {f'from {places[0]:.0%} anomalies' if len(places) else 'nowhere'}" for k, places in below.items()]
-        parts.append(f"{shape} {', '.join(words)}")
-    return f"Aligning the dominant cluster ranks worse than no adaptation: {'; '.join(parts)}"
+        parts.append(f"{shape}: {', '.join(words)}")
+    return f"Aligning the dominant cluster ranks worse than no adaptation, {'; '.join(parts)}"
 
 
 def term_paths(frame: pd.DataFrame, ax: Axes) -> Axes:
@@ -186,7 +187,7 @@ def term_paths(frame: pd.DataFrame, ax: Axes) -> Axes:
     for term, (words, color, line, factor) in TERMS.items():
         width = 3 if term == "target_error" else 2
         ax.plot(means.index, factor * means[term], color=color, linestyle=line, linewidth=width, label=words)
-    ax.set(xlabel="how far it has been aligned (0 not, 1 wholly)", ylabel="share", xlim=(0, 1), ylim=(0, 1))
+    ax.set(xlabel="how far it has been aligned (0 not, 1 wholly)", ylabel="error, half a discrepancy", xlim=(0, 1), ylim=(0, 1))
     return ax
 
 
@@ -199,7 +200,7 @@ def bound_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
     """
     means = frame.groupby("rule", sort=False)[list(TERMS)].mean()
     at, bottom = np.arange(len(means)), np.zeros(len(means))
-    letters = {"source_error": "ε_s", "discrepancy": "½ d", "ideal_joint_error": "λ"}
+    letters = {term: TERMS[term][0].partition(":")[0] for term in ("source_error", "discrepancy", "ideal_joint_error")}
     for term, letter in letters.items():
         height = TERMS[term][3] * means[term].to_numpy()
         ax.bar(at, height, 0.6, bottom, color=TERMS[term][1], edgecolor="white", linewidth=1, alpha=0.85)
@@ -208,9 +209,9 @@ def bound_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
                 ax.text(x, y + high / 2, letter, ha="center", va="center", color="white", fontsize=11, fontweight="bold")
         bottom += height
     ax.scatter(
-        at, means["target_error"], marker="D", s=70, color="#000000", edgecolor="white", zorder=3, label="error, at the end"
+        at, means["target_error"], marker="D", s=70, color="#000000", edgecolor="white", zorder=3, label="εₜ, at the end"
     )
-    ax.set_xticks(at, [fill(look_of(rule).words.replace(" (paper)", ""), 12) for rule in means.index])
+    ax.set_xticks(at, [fill(look_of(rule).short, 12) for rule in means.index])
     ax.set(ylabel="share", ylim=(0, max(1.0, 1.05 * bottom.max())))
     return ax
 
@@ -226,7 +227,7 @@ def rule_curves(frame: pd.DataFrame, value: str, ax: Axes) -> Axes:
     several = frame.loc[frame["rule"] == "twofold", "n_clusters"].unique()
     for (rule, k), part in frame.groupby(["rule", "n_clusters"], sort=False):
         later = rule == "twofold" and k != several[0]
-        words = look_of(rule).words.replace(" (paper)", "") + (f", K = {k}" if rule == "twofold" else "")
+        words = look_of(rule).short + (f", K = {k}" if rule == "twofold" else "")
         over = part.groupby("anomaly_ratio")[value].agg(["mean", "min", "max"])
         x = 100 * over.index.to_numpy()
         style, color = "--^" if later else RULE_STYLES[rule], look_of(rule).color
@@ -245,6 +246,13 @@ def rule_curves(frame: pd.DataFrame, value: str, ax: Axes) -> Axes:
     ax.set_xticks(range(0, 10 * int(np.ceil(10 * frame["anomaly_ratio"].max())) + 1, 10))
     ax.set_xlabel("anomalies in the unlabelled target (%)")
     return ax
+
+
+def name_marks(figure: Figure) -> None:
+    """What the marks of a slider's drawing are, over it."""
+    marks, words = figure.axes[0].get_legend_handles_labels()
+    if words:
+        figure.legend(marks, words, loc="upper center", ncols=2, fontsize=9)
 
 
 def _live() -> bool:
@@ -293,6 +301,7 @@ def _show_slider(draw: Callable, name: str, values: list, first: Any, size: tupl
     def redraw(value: Any) -> None:
         figure, ax = plt.subplots(figsize=(1.4 * size[0], 1.4 * size[1]))
         draw(value, ax)
+        name_marks(figure)
         display(figure)
         plt.close(figure)
 

@@ -112,8 +112,8 @@ def diagram(boxes: Mapping[str, tuple], arrows: Sequence[tuple[str, str]], ax: A
 
 LOSSES = {  # series -> words, colour, line; no colour here is a role's but that of the source, on which L_AD is
     "total": ("total (Eq. 10)", "black", "-"),
-    "alignment": ("λ2 L_UDA (Eq. 9)", CLUSTER, "--"),
-    "one_class": ("λ1 L_AD (Eq. 5)", COLORS["source"], ":"),
+    "alignment": (r"$\lambda_2 L_\mathrm{UDA}$ (Eq. 9)", CLUSTER, "--"),
+    "one_class": (r"$\lambda_1 L_\mathrm{AD}$ (Eq. 5)", COLORS["source"], ":"),
 }
 
 

@@ -17,7 +17,7 @@ from twofold.errors import InputError
 from twofold.networks.backbones import load_encoder
 from twofold.networks.cache import EmbeddingCache
 from twofold.parts.selection import CLUSTERINGS, whiten
-from twofold.plots.style import CLUSTER, MARKERS, SELECTION_LOOKS, Look, collapsed_words, look_of_row, spread_out
+from twofold.plots.style import CLUSTER, INK, MARKERS, SELECTION_LOOKS, Look, collapsed_words, held, look_of_row, spread_out
 from twofold.results.sentences import few_words
 from twofold.runs.config import RunConfig
 from twofold.runs.run import prepare
@@ -151,7 +151,7 @@ def cluster_map(heap: Heap, found: np.ndarray, ax: Axes, revealed: bool = True, 
     """
     space = heap.space[:, [0, min(1, heap.space.shape[1] - 1)]]
     low, high = space.mean(axis=0) - REACH * space.std(axis=0), space.mean(axis=0) + REACH * space.std(axis=0)
-    x, y = np.clip(space, low, high).T
+    (x, y), far = (inside := held(space, low, high))[0].T, inside[1]
     for cluster in range(found.max() + 1):
         for anomalous in (False, True):
             rows = (found == cluster) & ((heap.labels == 1) == anomalous)
@@ -174,6 +174,7 @@ def cluster_map(heap: Heap, found: np.ndarray, ax: Axes, revealed: bool = True, 
     ax.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
     ax.set_xlabel("1st direction clustered")
     ax.set_ylabel("2nd direction clustered")
+    ax.set_title(far, loc="right", fontsize=9, fontweight="normal", color=INK)
     return ax
 
 
@@ -225,8 +226,9 @@ def selection_words(tables: Mapping[str, pd.DataFrame], key: str = "selection") 
         f"{look_of_row(row, key, SELECTION_LOOKS).words} {row['mean']:.1f}" for _, row in alive.iloc[1:].iterrows()
     )
     return (
-        f"{few_words(int(best['n_classes']))}{look_of_row(best, key, SELECTION_LOOKS).words} has the highest AUROC, "
-        f"{best['mean']:.1f} %: {quality['purity'][best[key]]:.0%} pure, {quality['recall'][best[key]]:.0%} of the normals"
+        f"{few_words(int(best['n_classes']))}{look_of_row(best, key, SELECTION_LOOKS).words} has the highest AUROC "
+        f"without labels, {best['mean']:.1f} %: "
+        f"{quality['purity'][best[key]]:.0%} pure, {quality['recall'][best[key]]:.0%} of the normals"
         + (f"; then {rest}" if rest else "")
     )
 

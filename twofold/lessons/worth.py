@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from twofold.plots.style import INK
+from twofold.plots.style import HEADLINE_LETTERS, INK, wrapped
 from twofold.results.sentences import verdict_count, verdict_words
 from twofold.results.statistics import PAIR, above, class_means, over_trials
 from twofold.results.tables import pair_name
@@ -20,8 +19,8 @@ from twofold.runs.presets import PAIRS
 __all__ = ["level_table", "worth", "worth_panels", "worth_reading", "worth_table"]
 
 MEAN = "mean over the targets"
-LETTERS = 9  # of a title in an inch of its figure
 USES = {pair: f" ({use})" for use, pairs in PAIRS.items() for pair in pairs}
+DASHED = (0, (2, 2))  # where an axis has no scale
 SHARES = ("#9A9A9A", "#F0A35E", "#D55E00", "#7A2E00")  # few strangers to many
 
 
@@ -147,7 +146,7 @@ def worth_panels(found: pd.DataFrame, figure: Figure) -> Figure:
     """The source's worth against the number of target pictures, a panel a pair and one for their mean, a line a share.
 
     Bars are 95 % intervals; a marker is filled where its interval excludes zero. Equal distances are equal ratios of the
-    numbers, and ``all`` stands apart at the right.
+    numbers; ``all`` stands apart at the right, and the dashed way to it has no scale.
 
     Parameters
     ----------
@@ -173,9 +172,11 @@ def worth_panels(found: pd.DataFrame, figure: Figure) -> Figure:
             ax.set_xlabel("unlabelled target pictures")
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
-    marks = [Line2D([], [], color=colors[r], marker="o", linewidth=2, label=f"{r:.0%} anomalies") for r in ratios]
+    marks = [Line2D([], [], color=colors[r], marker="o", linewidth=2, label=f"{100 * r:g} % anomalies") for r in ratios]
     marks.append(Line2D([], [], color=INK, marker="o", markerfacecolor="white", linewidth=0, label="undecided"))
-    title = textwrap.fill(_title(panels[-1][1]), int(LETTERS * figure.get_figwidth()))
+    if np.isinf(list(at)).any():
+        marks.append(Line2D([], [], color=INK, linewidth=1.4, linestyle=DASHED, label="to all: not to scale"))
+    title = wrapped(_title(panels[-1][1]), int(HEADLINE_LETTERS * figure.get_figwidth()))
     legend = figure.legend(handles=marks, title=title, loc="outside upper left", ncols=len(marks), fontsize=10)
     legend.set_alignment("left")
     legend.get_title().set(fontsize=12, fontweight="bold")
@@ -205,7 +206,7 @@ def _line(ax: Axes, x: pd.Series, line: pd.DataFrame, color: str) -> None:
     few = np.isfinite(line["n_target"])
     ax.plot(x[few], line["difference"][few], color=color, linewidth=2, zorder=2)
     ends = pd.concat([x[few].tail(1), x[~few]]), pd.concat([line["difference"][few].tail(1), line["difference"][~few]])
-    ax.plot(*ends, color=color, linewidth=1.4, linestyle=(0, (2, 2)), zorder=2)
+    ax.plot(*ends, color=color, linewidth=1.4, linestyle=DASHED, zorder=2)
     ax.vlines(x, line["low"], line["high"], color=color, linewidth=1.1, alpha=0.55, zorder=2)
     sure = line["verdict"].isin(["above", "below"])
     for which, face in ((sure, color), (~sure, "white")):

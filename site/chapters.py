@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
+from pprint import pformat
 from typing import Any
 
 import nbformat
@@ -11,6 +13,7 @@ import nbformat
 from twofold.lessons.reproduce import code_hash
 
 FOLDED = "hide-input"  # MyST-NB shows the code of such a cell on demand
+WIDE = 100  # letters of a line of given values
 LONG = 12  # lines of code that a page shows without being asked
 
 
@@ -83,6 +86,7 @@ def chapter(written: Path, done: Path, stale: dict[str, str]) -> Any:
     for cell in book.cells:
         if cell.cell_type == "code":
             given = tagged(cell, "parameters") or tagged(cell, "injected-parameters")
+            cell.source = spread(cell.source) if tagged(cell, "injected-parameters") else cell.source
             folded = given or "Study(globals()" in cell.source or pictures(cell) or cell.source.count("\n") >= LONG
             cell.metadata = {"tags": [FOLDED]} if folded else {}
     if not done.is_file():
@@ -94,6 +98,24 @@ def chapter(written: Path, done: Path, stale: dict[str, str]) -> Any:
         return book
     book.cells.insert(1, nbformat.v4.new_markdown_cell(f":::{{note}}\n{notice}\n:::", id="notice"))
     return book
+
+
+def spread(source: str) -> str:
+    """Assignments with long values broken over lines, as papermill does not.
+
+    >>> print(spread("n = 1\\npairs = " + str([["a" * 20, "b" * 20]] * 2)))
+    n = 1
+    pairs = [['aaaaaaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbbbbbb'],
+             ['aaaaaaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbbbbbb']]
+    """
+    lines = []
+    for line in source.splitlines():
+        name, _, value = line.partition(" = ")
+        if len(line) > WIDE and value:
+            value = pformat(ast.literal_eval(value), width=WIDE - len(name) - 3, compact=True, sort_dicts=False)
+            line = f"{name} = " + value.replace("\n", "\n" + " " * (len(name) + 3))
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def summary(book: Any) -> dict[str, str]:

@@ -35,6 +35,7 @@ class Recorder:
         for value, file in zip(values, files, strict=True):
             figure, ax = pyplot.subplots(figsize=(1.4 * size[0], 1.4 * size[1]))
             draw(value, ax)
+            the_curse.name_marks(figure)
             figure.savefig(self.folder / file, dpi=100)
             pyplot.close(figure)
         self.sliders.append((name, words, files))

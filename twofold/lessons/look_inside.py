@@ -306,14 +306,12 @@ def tsne_panel(z_source: np.ndarray, z_target: np.ndarray, labels: np.ndarray, a
     layout = tsne(parts, most)
     low, high = np.quantile(np.concatenate(list(layout.values())), (0.03, 0.97), axis=0)
     reach = 0.3 * (high - low)
-    said = set()
     for role, drawn in layout.items():
         places, far = held(drawn, low - reach, high + reach)
-        said.add(far)
+        ax.set_xlabel(far or ax.get_xlabel(), fontsize=9, color=INK)
         style = {"s": 52 if role == "anomalous" else 44, "alpha": 0.8, "linewidth": 0.5, "edgecolor": "white"}
         ax.scatter(*places.T, color=COLORS[role], marker=MARKERS[role], label=ROLE_WORDS[role], **style)
     ax.set(xticks=[], yticks=[])
-    ax.set_xlabel(max(said), fontsize=9, color=INK)
     ax.spines[["left", "bottom"]].set_color("#CCCCCC")
     return ax
 

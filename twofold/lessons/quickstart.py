@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,11 +14,20 @@ from matplotlib.figure import Figure
 from twofold.errors import InputError
 from twofold.plots.curves import score_curves
 from twofold.plots.pictures import picture_rows
-from twofold.plots.style import SCORE_WORDS, chance_line, headline, look_of_row
+from twofold.plots.style import SCORE_WORDS, Look, chance_line, headline, look_of_row
 from twofold.results.sentences import fallen_words, few_words, rest_words
 from twofold.results.statistics import ENOUGH_CLASSES, class_means, look_of, selection_means, whole_classes
 
-__all__ = ["bars", "curse_figure", "curse_headline", "curse_reading", "selection_reading"]
+__all__ = ["SAME_EYES", "bars", "curse_figure", "curse_headline", "curse_reading", "selection_reading"]
+
+SAME_EYES = "target_only[background=auto,features=layers]"  # the control with the layers and the pile of pooled_gaussian
+
+
+def _look(method: str) -> Look:
+    """The control's two forms have one colour."""
+    if method == SAME_EYES:
+        return replace(look_of("target_only"), words="target only, same eyes (no training)", marker="D")
+    return look_of(method)
 
 
 def bars(table: pd.DataFrame, ax: Axes) -> Axes:
@@ -62,7 +72,9 @@ def curse_figure(rows: Sequence[tuple], cost: pd.DataFrame, table: pd.DataFrame,
     left, middle, right = (figure.add_subplot(cell) for cell in grid)
     picture_rows(rows, left)
     bars(cost, middle).set_title("What the shift costs")
-    score_curves(table, "anomaly_ratio", right, level=level).set_title("What aligning the target repairs")
+    score_curves(table, "anomaly_ratio", right, looks={SAME_EYES: _look(SAME_EYES)}, level=level)
+    right.set_title("What unlabelled target pictures repair")
+    right.set_xlabel(f"{right.get_xlabel()}\nbroken: reads target labels, or never sees the target")
     headline(figure, claim)
     return figure
 
@@ -105,8 +117,8 @@ def curse_headline(frame: pd.DataFrame) -> str:
     few = few_words(n_classes)
     rest = f"; {fallen}, this is of the rest" if fallen else ""
     return (
-        f"{few}{'highest' if few else 'Highest'} without labels: {look_of(best).short}, {means[best]:.0f} % AUROC on average, "
-        f"{means[best] - source:+.0f} points to {look_of('source_only').short}{rest}"
+        f"{few}{'highest' if few else 'Highest'} without labels: {_look(best).short}, {means[best]:.0f} % AUROC on average, "
+        f"{means[best] - source:+.0f} points to {_look('source_only').short}{rest}"
     )
 
 

@@ -167,7 +167,7 @@ def test_copies_and_pictures_of_the_source_in_the_target_are_told(own, tmp_path,
     shutil.copy(own / "normal" / "4.png", new / "old.png")
     assert main(["fit", str(own / "normal"), str(new), "--out", str(tmp_path / "d")]) == 0
     said = capsys.readouterr().err
-    assert "1 picture of the target is there more than once (3.png = again.png): copies vouch" in said
+    assert "1 of 27 target pictures left out as copies (3.png = again.png): each picture counts once" in said
     assert "pictures 1 stand among the source's too (old.png)" in said
 
 

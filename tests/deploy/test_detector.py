@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -121,6 +122,36 @@ def test_a_picture_that_was_saved_anew_is_another_picture(folders, detector, tmp
     z = detector.method_.embed(View(own, np.array([row])))
     np.testing.assert_allclose(detector.anomaly_score(alike), detector.method_.score(z).numpy(), rtol=1e-12)
     assert detector.anomaly_score(alike)[0] < detector.held_out_[row]
+
+
+@pytest.mark.parametrize("copied", ["all twice", "one often"])
+def test_copies_change_no_line_and_have_the_score_of_their_twin(copied, folders, tmp_path, few_parts):
+    place = folders[0]
+    shutil.copytree(place / "target", tmp_path / "target")
+    names = sorted(path.name for path in (tmp_path / "target").iterdir())
+    (tmp_path / "target" / "backup").mkdir()
+    for number in range(44):
+        shutil.copy(
+            place / "target" / names[number if copied == "all twice" else 0], tmp_path / "target/backup" / f"{number}.png"
+        )
+    shutil.copytree(place / "source", tmp_path / "source")
+    shutil.copy(next((place / "source").iterdir()), tmp_path / "source" / "again.png")
+    with few_parts():
+        once = small("pooled_gaussian").fit(place / "source", place / "target")
+        more = small("pooled_gaussian").fit(tmp_path / "source", tmp_path / "target")
+    assert (more.threshold_, more.line_.promise, more.n_source_) == (once.threshold_, once.line_.promise, once.n_source_)
+    assert replace(more.trust_, kept=0) == replace(once.trust_, kept=0)
+    assert more.trust_.kept == more.method_.selected_.sum()
+    twin = load_pictures(place / "target").contents.tolist()
+    wanted = once.held_out_[[twin.index(content) for content in load_pictures(tmp_path / "target").contents]]
+    np.testing.assert_array_equal(more.held_out_, wanted)
+    assert len(wanted) == len(more.ids_) == 88
+    assert len(set(more.thumbnails_.scores)) == len(more.thumbnails_.ids)
+    for new in ("new", "target"):
+        assert more.check(tmp_path / new if new == "target" else place / new) == once.check(place / new)
+    more.save(tmp_path / "d")
+    again = TwoFoldDetector.load(tmp_path / "d", "cpu")
+    assert again.check(place / "new") == once.check(place / "new")
 
 
 def test_classes_of_a_domain_change_no_score(folders):

@@ -1,5 +1,7 @@
 """Pictures of whatever kind are the same pictures."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -90,13 +92,15 @@ def test_an_item_that_is_no_picture_is_named():
             given(Labelled([item])).images([0], 8)
 
 
-def test_a_picture_that_is_there_already_joins_only_once(grown):
+def test_two_sets_become_one_whatever_their_names_are(grown, tmp_path):
     place, array = grown
-    both = joined(given(place), given([place / "1.png"]))
-    assert both.ids.tolist() == given(place).ids.tolist()
-    more = joined(given(array[:2]), given(array[1:]))
-    assert len(more) == 4
+    more = joined(given(array[:2]), given(array[2:]))
     np.testing.assert_array_equal(more.images(range(4), 16), array.transpose(0, 3, 1, 2))
+    shutil.copytree(place, tmp_path / "also")
+    (tmp_path / "0.png").write_bytes((place / "0.png").read_bytes())
+    within = joined(given(tmp_path), given(tmp_path / "also"))
+    assert len(set(within.ids)) == len(within) == 9
+    assert len(set(within.contents)) == 4
 
 
 def test_a_detector_takes_them_all(folders):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from twofold.deploy.thresholds import FENCE, RULES, benjamini_hochberg, draw_line, line_of, p_values
+from twofold.deploy.trust import contamination
 from twofold.errors import InputError
 
 
@@ -120,3 +121,9 @@ def test_of_a_batch_s_alarms_at_most_the_promised_share_is_false():
 def test_what_cannot_be_promised_is_refused(rule, fpr):
     with pytest.raises(InputError, match="wanted"):
         draw_line(np.arange(9.0), None, np.arange(9.0), fpr, rule)
+
+
+def test_a_fence_of_no_width_keeps_all():
+    scores = np.concatenate([np.full(27, 1.0), np.linspace(1, 2, 24)])
+    assert 1 < draw_line(scores, None, scores, 0.05, "fenced_conformal").threshold < np.inf
+    assert contamination(scores) == (0.0, 0.5)

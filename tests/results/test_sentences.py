@@ -8,6 +8,7 @@ from made import grid, result
 
 from twofold.parts.gaussians import WEAK_CONTRAST
 from twofold.results.sentences import (
+    copies_words,
     fallen_words,
     fit_summary,
     interval_words,
@@ -15,8 +16,8 @@ from twofold.results.sentences import (
     markdown_table,
     render,
     run_summary,
+    shared_words,
     skipped_words,
-    twice_words,
     verdict_count,
     verdict_words,
     weak_words,
@@ -86,9 +87,11 @@ def test_skipped_pictures_are_all_named_and_lists_without_end_are_cut():
 
 
 def test_copies_are_named_with_what_follows():
-    lines = twice_words([["a", "b"], ["c", "d", "e"]], ["f"], 40)
-    assert lines[0].startswith("2 pictures of the target are there more than once (a = b, c = d = e): copies vouch")
-    assert lines[1].startswith("of the target's 40 pictures 1 stand among the source's too (f): what the source holds")
+    (line,) = copies_words("target", [["a", "b"], ["c", "d", "e"]], 40)
+    assert line == "3 of 40 target pictures left out as copies (a = b, c = d = e): each picture counts once"
+    (line,) = shared_words(["f"], 40)
+    assert line.startswith("of the target's 40 pictures 1 stand among the source's too (f): what the source holds")
+    assert copies_words("target", [], 40) == shared_words([], 40) == []
 
 
 def test_weak_words_name_both_numbers():

@@ -41,7 +41,7 @@ def fit(arguments: Namespace) -> int:
     with bars():
         source, target = _collected(arguments.normals, arguments.strict), _collected(arguments.unlabelled, arguments.strict)
         also = None if arguments.also_normal is None else _collected(arguments.also_normal, arguments.strict)
-        _say_twice(source, target)
+        _say_twice(source, target, also)
         detector.fit(source, target, also)
     detector.save(places["out"], arguments.with_networks, not arguments.no_pictures)
     if "scores" in places:
@@ -99,6 +99,7 @@ def check(arguments: Namespace) -> int:
         _say_left_out(arguments.pictures)
         pictures = without(pictures, unreadable(pictures))
         _say_skipped(arguments.pictures, pictures.skipped, len(pictures) + len(pictures.skipped))
+        _say_copies("new", pictures)
         found = detector.check(pictures)
     write(found.words())
     if found.different:
@@ -232,11 +233,23 @@ def _say_skipped(folder: str, skipped: dict[str, str], n: int) -> None:
         say(line)
 
 
-def _say_twice(source: Domain, target: Domain) -> None:
-    from twofold.data.survey import alike, shared
-    from twofold.results.sentences import twice_words
+def _say_twice(source: Domain, target: Domain, also: Domain | None) -> None:
+    from twofold.data.survey import shared
+    from twofold.deploy.given import joined
+    from twofold.results.sentences import shared_words
 
-    for line in twice_words(alike(target), shared(source, target), len(target)):
+    target = target if also is None else joined(target, also)
+    _say_copies("source", source)
+    _say_copies("target", target)
+    for line in shared_words(shared(source, target), len(target)):
+        say(line)
+
+
+def _say_copies(whose: str, domain: Domain) -> None:
+    from twofold.data.survey import alike
+    from twofold.results.sentences import copies_words
+
+    for line in copies_words(whose, alike(domain), len(domain)):
         say(line)
 
 

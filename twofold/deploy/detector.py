@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, Self
 
@@ -60,15 +61,17 @@ class TwoFoldDetector(BaseEstimator):
     Attributes
     ----------
     method_ : the fitted method; its ``selected_`` and ``notes_`` are about the target's pictures, in the order of ``ids_``.
-    ids_ : (n,) names of the target's pictures that were read, those ``also_normal`` last.
+    ids_ : (n,) names of the target's pictures that were read, copies too, those ``also_normal`` last.
     held_out_ : (n,) scores of the target's own pictures, each judged without itself.
-    without_like_ : (n,) the same, each judged without those that are most like it: what ``check`` compares new ones with.
+    without_like_ : the same of one picture a content, each judged without those that are most like it: what ``check`` compares
+        new ones with.
     line_, threshold_ : the line with its promise, and its score.
     labels_ : (n,) 1 for those of the fitted target above the line, else 0.
     trust_ : what the pictures say of the detector, without a label.
     skipped_ : ``"source"`` and ``"target"`` -> id -> why it was not read.
     thumbnails_ : small pictures for the report, None where a file was written without.
-    n_source_, source_scores_ : pictures of the source, and (n_source,) scores of theirs in no order that means anything.
+    n_source_, source_scores_ : pictures of the source, copies apart, and (n_source,) scores of theirs in no order that means
+        anything.
 
     Raises
     ------
@@ -108,7 +111,8 @@ class TwoFoldDetector(BaseEstimator):
         also_normal : pictures of the target that someone has looked at and found normal, such as earlier false alarms: they
             join the target, are never put aside, and the line lets as many of their like pass as it promises.
 
-        Files that cannot be read are left out, and stand in ``skipped_`` with the reason.
+        Files that cannot be read are left out, and stand in ``skipped_`` with the reason. Of copies one is learned from and
+        counts for the line; the others have its score.
 
         Raises
         ------
@@ -129,25 +133,25 @@ class TwoFoldDetector(BaseEstimator):
         also = None if also_normal is None else given(also_normal, strict=False)
         vouched = frozenset(() if also is None else also.contents.tolist())
         target = target if also is None else joined(target, also)
-        own, order = _view(target), np.argsort(target.contents, kind="stable")  # names may be those of classes
-        views = _view(source).subset(np.argsort(source.contents, kind="stable")), own.subset(order)
+        own, (rows, copy_of) = _view(target), _distinct(target)
+        views = _view(source).subset(_distinct(source)[0]), own.subset(rows)
         with single_thread():
             method = build(config, device)
             method.vouched = vouched
             method.fit(*views)
-            if method.selected_ is not None:
-                method.selected_ = method.selected_[np.argsort(order)]
+            kept = method.selected_
+            method.selected_ = None if kept is None else kept[copy_of]
             method.restore(method.state(), method.seen_)  # as a file would: a sum of another memory layout has other last bits
             held_out, of_source = _finite(method.anomaly_score(own)), _finite(method.anomaly_score(views[0]))
             sure = np.isin(views[1].contents, list(vouched))
-            kept = None if method.selected_ is None else method.selected_[order]
-            new = _finite(unseen(method, *views, held_out[order]))
+            new = _finite(unseen(method, *views, held_out[rows]))
             line = draw_line(new, kept, of_source, self.fpr, self.rule, sure)
-            self.trust_ = judge(method, *views, held_out[order], new, kept)
-            self.without_like_ = _finite(without_like(method, *views, new))[np.argsort(order)]
+            trust = judge(method, *views, held_out[rows], new, kept)
+            self.without_like_ = _finite(without_like(method, *views, new))[copy_of][np.sort(rows)]
+        self.trust_ = trust if kept is None else replace(trust, kept=int(method.selected_.sum()))
         self.method_, self.held_out_, self.line_, self.skipped_ = method, held_out, line, skipped
-        self.ids_, self.n_source_, self.source_scores_ = np.array(target.ids), len(source), of_source
-        self.thumbnails_ = thumbnails(target, held_out, line.threshold)
+        self.ids_, self.n_source_, self.source_scores_ = np.array(target.ids), len(of_source), of_source
+        self.thumbnails_ = thumbnails(target, held_out, line.threshold, rows)
         return self
 
     def anomaly_score(self, pictures: Pictures) -> np.ndarray:
@@ -177,13 +181,14 @@ class TwoFoldDetector(BaseEstimator):
         return (self.anomaly_score(pictures) > self.threshold_).astype(int)
 
     def check(self, pictures: Pictures, level: float = 0.05) -> Check:
-        """Whether new pictures still look like the fitted ones, at this level, as ``deploy.check.compare`` has it.
+        """Whether new pictures, copies apart, still look like the fitted ones, as ``deploy.check.compare`` has it at this level.
 
         Raises
         ------
         InputError : not fitted yet, no picture, or a level outside of (0, 1).
         """
-        scores = self.anomaly_score(pictures)
+        domain = given(pictures)
+        scores = self.anomaly_score(domain)[_distinct(domain)[0]]
         return compare(self.without_like_, scores, self.threshold_, self.line_.fpr, level)
 
     @property
@@ -311,6 +316,12 @@ def _thumbnails(tensors: dict[str, torch.Tensor], sheet: Sheet) -> Thumbnails | 
         raise ValueError(f"other thumbnails than the {len(sheet.shown)} it tells of")
     ids, kinds, scores = zip(*((one.id, one.kind, one.score) for one in sheet.shown), strict=True)
     return Thumbnails(pictures.numpy(), ids, kinds, scores)
+
+
+def _distinct(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
+    """The first row of each content, in their order, as names may be those of classes; and which of them each picture is."""
+    _, rows, copy_of = np.unique(domain.contents, return_index=True, return_inverse=True)
+    return rows, copy_of
 
 
 def _view(domain: Domain) -> View:

@@ -121,7 +121,7 @@ def _numbered(kind: str, pictures: ArrayPictures | DatasetPictures) -> Domain:
 
 @dataclass(frozen=True, eq=False)
 class JoinedPictures:
-    """Some pictures of two domains, one after another."""
+    """Pictures of two domains, one after another."""
 
     places: list[tuple[Any, int]]  # pictures of a domain, row in them
 
@@ -139,13 +139,16 @@ class JoinedPictures:
 
 
 def joined(first: Domain, second: Domain) -> Domain:
-    """Two domains as one; a picture of the second that the first holds already is left out.
+    """Two domains as one; what the second holds and skips has names that begin with ``also/``.
 
     >>> one, two = given(np.zeros((2, 8, 8), np.uint8)), given(np.arange(128, dtype=np.uint8).reshape(2, 8, 8))
-    >>> joined(one, two).ids.tolist(), joined(one, one).ids.tolist()
-    (['000000000', '000000001', 'also/000000000', 'also/000000001'], ['000000000', '000000001'])
+    >>> joined(one, two).ids.tolist()
+    ['000000000', '000000001', 'also/000000000', 'also/000000001']
     """
-    fresh = np.flatnonzero(~np.isin(second.contents, first.contents))
-    places = [(first.pictures, row) for row in range(len(first))] + [(second.pictures, int(row)) for row in fresh]
-    ids = [*first.ids, *(f"also/{second.ids[row]}" for row in fresh)]
-    return Domain(first.dataset, first.name, JoinedPictures(places), [""] * len(ids), ids)
+    beside, names = "also/", {*second.ids.tolist(), *second.skipped}
+    while {f"{beside}{name}" for name in names} & {*first.ids.tolist(), *first.skipped}:  # a folder of the first has that name
+        beside = f"also/{beside}"
+    places = [(domain.pictures, row) for domain in (first, second) for row in range(len(domain))]
+    ids = [*first.ids, *(f"{beside}{name}" for name in second.ids)]
+    skipped = {**first.skipped, **{f"{beside}{name}": why for name, why in second.skipped.items()}}
+    return Domain(first.dataset, first.name, JoinedPictures(places), [""] * len(ids), ids, skipped=skipped)

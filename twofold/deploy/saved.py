@@ -71,7 +71,7 @@ class Sheet:
     seen: list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}\z")]]  # contents of the pictures in memory
     selected: list[bool] | None  # of the fitted target, in the order of its ids
     held_out: Annotated[list[float], Field(min_length=1)]  # of the fitted target, in the order of its ids
-    without_like: list[float]  # of the same, each judged without those most like it
+    without_like: Annotated[list[float], Field(min_length=1)]  # of one a content, each judged without those most like it
     notes: dict[Word, float]
     source_scores: Annotated[list[float], Field(min_length=1)]  # of the source, by the fitted detector
     line: Calibration
@@ -84,10 +84,11 @@ class Sheet:
     versions: dict[Word, Word]
 
     def __post_init__(self) -> None:
-        for name in ("selected", "without_like"):
-            values = getattr(self, name)
-            if values is not None and len(values) != len(self.held_out):
-                raise ValueError(f"{name} must be as long as held_out, got {len(values)} and {len(self.held_out)}")
+        n = len(self.held_out)
+        if self.selected is not None and len(self.selected) != n:
+            raise ValueError(f"selected must be as long as held_out, got {len(self.selected)} and {n}")
+        if len(self.without_like) > n:
+            raise ValueError(f"without_like must be no longer than held_out, got {len(self.without_like)} and {n}")
 
 
 def foreign(path: str | os.PathLike[str], reason: object) -> InputError:

@@ -99,9 +99,9 @@ def _all(held_out: np.ndarray, kept: np.ndarray, source: np.ndarray) -> np.ndarr
 
 
 def _fenced(held_out: np.ndarray, kept: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Scores up to as many times above the median as the lowest tenth begins below it, times ``FENCE``."""
+    """Scores up to as many times above the median as the lowest tenth begins below it, times ``FENCE``; else all."""
     low, median = np.quantile(held_out, [0.1, 0.5])
-    return held_out[held_out <= median + FENCE * (median - low)]
+    return held_out if low == median else held_out[held_out <= median + FENCE * (median - low)]
 
 
 def _source(held_out: np.ndarray, kept: np.ndarray, source: np.ndarray) -> np.ndarray:

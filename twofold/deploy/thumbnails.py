@@ -27,7 +27,7 @@ class Thumbnails:
     scores: tuple[float, ...]
 
 
-def thumbnails(domain: Domain, scores: np.ndarray, threshold: float) -> Thumbnails:
+def thumbnails(domain: Domain, scores: np.ndarray, threshold: float, rows: np.ndarray) -> Thumbnails:
     """The most anomalous pictures, those nearest to the line, and the most usual ones.
 
     Parameters
@@ -35,18 +35,21 @@ def thumbnails(domain: Domain, scores: np.ndarray, threshold: float) -> Thumbnai
     domain : n pictures.
     scores : (n,) theirs.
     threshold : the line; where it is infinite none is doubtful.
+    rows : (m,) of the domain, those that may be shown.
 
     Returns
     -------
     Thumbnails, at most 12 of a kind, of few pictures fewer, and no picture twice.
     """
-    order = np.argsort(-scores, kind="stable")
-    near = np.argsort(np.abs(scores - threshold), kind="stable") if np.isfinite(threshold) else order[:0]
-    middle = np.argsort(np.abs(scores - np.median(scores)), kind="stable")
+    shown = np.sort(rows)
+    far = scores[shown]
+    order = np.argsort(-far, kind="stable")
+    near = np.argsort(np.abs(far - threshold), kind="stable") if np.isfinite(threshold) else order[:0]
+    middle = np.argsort(np.abs(far - np.median(far)), kind="stable")
     taken: dict[int, str] = {}
-    for kind, rows in zip(KINDS, (order, near, middle), strict=True):
-        fresh = [int(row) for row in rows if int(row) not in taken]
-        taken |= dict.fromkeys(fresh[: min(EACH, -(-len(scores) // SHARE))], kind)
+    for kind, places in zip(KINDS, (order, near, middle), strict=True):
+        fresh = [row for row in shown[places].tolist() if row not in taken]
+        taken |= dict.fromkeys(fresh[: min(EACH, -(-len(far) // SHARE))], kind)
     rows = list(taken)
     pictures = domain.images(rows, SIDE_PX).numpy()
     return Thumbnails(

@@ -83,6 +83,8 @@ def contamination(scores: np.ndarray) -> tuple[float, float]:
     ((0.0, 0.25), (0.07, 0.35))
     """
     low, median = np.quantile(scores, [0.1, 0.5])
+    if low == median:  # nothing tells how far normal pictures lie apart
+        return 0.0, 0.5
     far, out = (float(np.mean(scores > median + times * (median - low))) for times in (FENCE, FENCE / 2))
     return round(max(far - NATURAL, 0.0), 4), round(min(out + UNSEEN, 0.5), 4)
 

@@ -15,6 +15,7 @@ from twofold.plots.style import collapsed_words
 from twofold.results.statistics import ENOUGH_CLASSES, LEVEL
 
 __all__ = [
+    "copies_words",
     "fallen_words",
     "few_words",
     "fit_summary",
@@ -24,8 +25,8 @@ __all__ = [
     "render",
     "rest_words",
     "run_summary",
+    "shared_words",
     "skipped_words",
-    "twice_words",
     "verdict_count",
     "verdict_words",
     "weak_words",
@@ -151,40 +152,43 @@ def left_out_words(name: str, kinds: Mapping[str, Sequence[str]]) -> list[str]:
     ]
 
 
-def twice_words(copies: Sequence[Sequence[str]], shared: Sequence[str], n: int) -> list[str]:
-    """What follows where a target holds a picture more than once, or pictures of the source.
+def copies_words(whose: str, copies: Sequence[Sequence[str]], n: int) -> list[str]:
+    """How many pictures are left out as copies of others; nothing where none is.
 
     Parameters
     ----------
-    copies : ids of the target's pictures that are one file, a list each.
-    shared : ids of those that are in the source too.
-    n : pictures of the target.
+    whose : such as ``"target"``.
+    copies : ids of pictures that are one file, a list each.
+    n : pictures, copies too.
 
-    >>> twice_words([["1.png", "2.png"]], [], 40)[0][:71]
-    '1 picture of the target is there more than once (1.png = 2.png): copies'
-    >>> twice_words([], [], 40)
-    []
+    >>> copies_words("target", [["1.png", "2.png"]], 40)
+    ['1 of 40 target pictures left out as copies (1.png = 2.png): each picture counts once']
     """
-    lines = []
-    if copies:
-        same = _some([" = ".join(map(printable, several)) for several in copies])
-        are = "picture of the target is" if len(copies) == 1 else "pictures of the target are"
-        lines.append(
-            f"{len(copies)} {are} there more than once ({same}): copies vouch for each other, so that a fault which they "
-            "show looks more usual than it is; leave one of each"
-        )
-    if shared:
-        lines.append(
-            f"of the target's {n} pictures {len(shared)} stand among the source's too ({_some(shared)}): what the source holds "
-            "is taken for normal, whatever it shows, so that their scores say nothing; remove them from one of both"
-        )
-    return lines
+    if not copies:
+        return []
+    left = sum(len(several) - 1 for several in copies)
+    same = _some([_some(several, " = ") for several in copies])
+    return [f"{left} of {n} {whose} pictures left out as copies ({same}): each picture counts once"]
 
 
-def _some(names: Sequence[str]) -> str:
+def shared_words(shared: Sequence[str], n: int) -> list[str]:
+    """What follows where a target of n pictures holds some of the source, by their ids.
+
+    >>> shared_words(["1.png"], 40)[0][:66]
+    "of the target's 40 pictures 1 stand among the source's too (1.png)"
+    """
+    if not shared:
+        return []
+    return [
+        f"of the target's {n} pictures {len(shared)} stand among the source's too ({_some(shared)}): what the source holds "
+        "is taken for normal, whatever it shows, so that their scores say nothing; remove them from one of both"
+    ]
+
+
+def _some(names: Sequence[str], between: str = ", ") -> str:
     """Names in brackets: all of a few, the first of many."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(map(printable, names[:SHOWN])) + more
+    return between.join(map(printable, names[:SHOWN])) + more
 
 
 def rest_words(row: Any, between: str = " ") -> str:

@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from twofold.errors import InputError
 
-__all__ = ["READING_VERSION", "UnreadableError", "has_one_bit", "notes", "printable", "read", "square"]
+__all__ = ["READING_VERSION", "UnreadableError", "has_one_bit", "in_colours", "notes", "printable", "read", "square"]
 
 READING_VERSION = (
     2  # raised by any change after which one file gives other pixels; whoever keeps what was made of pixels keys by it
@@ -81,18 +81,31 @@ def read(path: str | os.PathLike[str]) -> Image.Image:
     twofold.data.reading.UnreadableError: wanted a readable picture, got /no/such/picture.png (No such file or directory); ...
     """
     with _opened(path) as picture:
-        raw = _raw_mode(picture)
-        picture = ImageOps.exif_transpose(picture)
-        if _is_deep_grey(picture, raw):
-            return _in_eight_bits(picture).convert("RGB")
-        if picture.mode in ("I", "F"):
-            raise ValueError("32 bits a pixel, of unknown range; store it with 8 or 16")
-        if ";16" in raw and 0 < _highest(picture) < 64:
-            raise ValueError("16 bits a colour of which at most 14 are used, and only the upper 8 can be read; store it with 8")
-        if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-            picture = picture.convert("RGBA")
-            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-        return picture.convert("RGB")
+        return in_colours(picture)
+
+
+def in_colours(picture: Image.Image) -> Image.Image:
+    """An opened picture as ``read`` hands it out; one that is decoded already no longer tells how its file stores a pixel.
+
+    Raises
+    ------
+    ValueError : a range of values that cannot be known; and what a decoder raises.
+
+    >>> in_colours(Image.new("LA", (2, 2), (0, 0))).getpixel((0, 0))
+    (255, 255, 255)
+    """
+    raw = _raw_mode(picture)
+    picture = ImageOps.exif_transpose(picture)
+    if _is_deep_grey(picture, raw):
+        return _in_eight_bits(picture).convert("RGB")
+    if picture.mode in ("I", "F"):
+        raise ValueError("32 bits a pixel, of unknown range; store it with 8 or 16")
+    if ";16" in raw and 0 < _highest(picture) < 64:
+        raise ValueError("16 bits a colour of which at most 14 are used, and only the upper 8 can be read; store it with 8")
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
 
 
 def notes(path: str | os.PathLike[str], size_px: int, center_crop: bool = False) -> list[str]:

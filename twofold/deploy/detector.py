@@ -181,7 +181,7 @@ class TwoFoldDetector(BaseEstimator):
         return (self.anomaly_score(pictures) > self.threshold_).astype(int)
 
     def check(self, pictures: Pictures, level: float = 0.05) -> Check:
-        """Whether new pictures, copies apart, still look like the fitted ones, as ``deploy.check.compare`` has it at this level.
+        """Whether new pictures, copies apart, still look like the fitted ones, as ``deploy.check.compare`` says at this level.
 
         Raises
         ------

@@ -89,10 +89,13 @@ def given(pictures: Pictures, strict: bool = True) -> Domain:
         return pictures
     if isinstance(pictures, str | os.PathLike):
         return load_pictures(pictures, strict)
+    shape = tuple(getattr(pictures, "shape", ()))
+    if len(shape) == 3 and (shape[2] == 3 or (isinstance(pictures, torch.Tensor) and shape[0] == 3)):
+        raise InputError(f"wanted several pictures, got {shape}, which is one in colours; put it in a list: x[None]")
     if isinstance(pictures, np.ndarray):
-        if pictures.dtype != np.uint8 or pictures.ndim not in (3, 4) or pictures.shape[3:] not in ((), (3,)):
+        if pictures.dtype != np.uint8 or pictures.ndim not in (3, 4) or shape[3:] not in ((), (3,)) or 0 in shape[1:]:
             raise InputError(
-                f"wanted an array (n, h, w, 3) of uint8, got {pictures.shape} of {pictures.dtype}; scale it to 0 to 255, with "
+                f"wanted an array (n, h, w, 3) of uint8, got {shape} of {pictures.dtype}; scale it to 0 to 255, with "
                 "colours last"
             )
         return _numbered("array", ArrayPictures(pictures))

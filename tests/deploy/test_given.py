@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 from detector_cases import small
-from PIL import Image
+from odd_folder import encoded
+from PIL import ExifTags, Image
 
 from twofold.data.folders import load_pictures
 from twofold.deploy.given import given, joined
@@ -89,8 +90,25 @@ def test_what_is_no_set_of_pictures_is_refused(kind, words):
         given(kind)
 
 
-def test_an_item_that_is_no_picture_is_named():
-    for item, got in ((torch.zeros(3, 8, 8), "float32"), ("a", "str"), (np.zeros((8, 8)), "float64")):
+def test_pictures_of_a_data_set_are_read_as_their_files_are(tmp_path):
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (16, 16, 4), np.uint8)).save(tmp_path / "alpha.png")
+    Image.fromarray(rng.integers(0, 2**12, (16, 16)).astype(np.uint16)).save(tmp_path / "deep.png")
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    Image.fromarray(rng.integers(0, 256, (16, 8, 3), np.uint8)).save(tmp_path / "turned.jpg", exif=turned)
+    files = sorted(tmp_path.iterdir())
+    as_items = given(Labelled([Image.open(file) for file in files]))
+    np.testing.assert_array_equal(as_items.images(range(3), 16), given(files).images(range(3), 16))
+
+
+def test_an_item_that_is_no_picture_is_named(tmp_path):
+    (tmp_path / "cut.png").write_bytes(encoded(0, "PNG")[:200])
+    with pytest.raises(InputError, match=r"wanted a readable picture at 0, got one that is not \("):
+        given(Labelled([Image.open(tmp_path / "cut.png")])).images([0], 8)
+    bytes_of = {shape: torch.zeros(shape, dtype=torch.uint8) for shape in ((4, 8, 8), (8, 8, 3), (2, 8, 8), (3, 0, 8))}
+    items = ((torch.zeros(3, 8, 8), "float32"), ("a", "str"), (np.zeros((8, 8)), "float64"), ((), "tuple"))
+    for item, got in (*items, *((tensor, "uint8") for tensor in bytes_of.values())):
         with pytest.raises(InputError, match=f"wanted items that are pictures .*, got {got} at 0"):
             given(Labelled([item])).images([0], 8)
 

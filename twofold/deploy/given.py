@@ -15,6 +15,7 @@ from PIL import Image
 
 from twofold.data.domains import ArrayPictures, Domain, FilePictures
 from twofold.data.folders import load_pictures
+from twofold.data.reading import in_colours
 from twofold.data.survey import refuse_unreadable, unreadable, without
 from twofold.errors import InputError
 
@@ -34,7 +35,7 @@ Pictures: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] 
 
 @dataclass(frozen=True, eq=False)
 class DatasetPictures:
-    """Pictures of a torch data set, asked for one at a time; whatever stands beside a picture is not looked at."""
+    """Pictures of a torch data set, asked for one at a time and read as files are; what stands beside one is not looked at."""
 
     dataset: Indexed
 
@@ -43,23 +44,35 @@ class DatasetPictures:
 
     def __getitem__(self, index: int) -> Image.Image:
         item = self.dataset[index]
-        picture = item[0] if isinstance(item, tuple | list) else item
-        if isinstance(picture, torch.Tensor):
-            picture = picture.permute(1, 2, 0).numpy() if picture.ndim == 3 else picture.numpy()
-        if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim in (2, 3):
-            picture = Image.fromarray(picture.squeeze(2) if picture.ndim == 3 and picture.shape[2] == 1 else picture)
-        if not isinstance(picture, Image.Image):
-            kind = getattr(picture, "dtype", type(picture).__name__)
-            raise InputError(
-                f"wanted items that are pictures or uint8 (3, h, w) tensors, got {kind} at {index}; leave normalisation out of "
-                "the data set's transform"
-            )
-        return picture.convert("RGB")
+        picture = _picture(item[0] if isinstance(item, tuple | list) and item else item, index)
+        try:
+            return in_colours(picture)
+        except Exception as error:  # decoders raise what they like
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"wanted a readable picture at {index}, got one that is not ({reason}); leave it out") from error
 
     def content(self, index: int) -> str:
         """Hash of the picture's size and pixels."""
         picture = self[index]
         return hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()[:32]
+
+
+def _picture(item: Any, index: int) -> Image.Image:
+    """An item of a data set as Pillow has it."""
+    if isinstance(item, Image.Image):
+        return item
+    kind, shape = type(item).__name__, ""
+    if isinstance(item, torch.Tensor | np.ndarray):
+        kind, shape = str(item.dtype).removeprefix("torch."), f" of shape {tuple(item.shape)}"
+        if isinstance(item, torch.Tensor) and item.ndim == 3:
+            item = item.permute(1, 2, 0)
+        if kind == "uint8" and item.ndim in (2, 3) and item.shape[2:] in ((), (1,), (3,)) and 0 not in item.shape:
+            array = item.cpu().numpy() if isinstance(item, torch.Tensor) else item
+            return Image.fromarray(array.squeeze(2) if array.shape[2:] == (1,) else array)
+    raise InputError(
+        f"wanted items that are pictures or uint8 (3, h, w) tensors, got {kind} at {index}{shape}; leave normalisation out of "
+        "the data set's transform"
+    )
 
 
 def given(pictures: Pictures, strict: bool = True) -> Domain:

@@ -200,6 +200,30 @@ def test_reviewed_pictures_are_taken_back_in(own, tmp_path, capsys):
     assert "26 target pictures" in capsys.readouterr().out
 
 
+def test_what_is_broken_or_a_copy_among_reviewed_pictures_is_named_everywhere(own, tmp_path, capsys):
+    reviewed = tmp_path / "reviewed"
+    reviewed.mkdir()
+    for number in range(9):
+        (reviewed / f"{number}.png").write_bytes(encoded(number, "PNG"))
+    (reviewed / "cut.png").write_bytes(encoded(0, "PNG")[:60])
+    shutil.copy(reviewed / "1.png", reviewed / "again.png")
+    shutil.copy(own / "new" / "3.png", reviewed / "known.png")
+    files = ["--scores", str(tmp_path / "s.csv"), "--report", str(tmp_path / "r.html")]
+    assert fit(own, tmp_path, "--also-normal", str(reviewed), *files) == 3
+    said = capsys.readouterr().err
+    assert "2 of 36 target pictures left out as copies (3.png = also/known.png, also/1.png = also/again.png)" in said
+    for name in ("d.safetensors", "s.csv", "r.html"):
+        assert b"also/cut.png" in (tmp_path / name).read_bytes(), name
+
+
+def test_where_no_line_can_be_drawn_fit_and_score_say_so(own, tmp_path, capsys):
+    words = "No line can be drawn at 1 % from "
+    assert fit(own, tmp_path, "--fpr", "0.01") == 0
+    assert words in capsys.readouterr().out
+    assert main(["score", str(tmp_path / "d.safetensors"), str(own / "normal")]) == 0
+    assert words in capsys.readouterr().err
+
+
 def test_a_detector_without_pictures_still_reports(own, tmp_path):
     assert fit(own, tmp_path, "--no-pictures") == 0
     assert main(["report", str(tmp_path / "d.safetensors"), "--out", str(tmp_path / "r.html")]) == 0
@@ -368,6 +392,7 @@ def test_of_300_odd_files_and_names_each_is_a_row_or_is_counted_and_nothing_fail
 def test_a_weak_detector_says_so_whenever_it_scores(monkeypatch, capsys):
     class Weak:
         trust_ = type("Trust", (), {"weak": True, "words": lambda _: ["WEAK: look", "and more"]})()
+        line_ = type("Line", (), {"drawn": True})
 
     monkeypatch.setattr("twofold.deploy.detector.TwoFoldDetector.load", lambda *_: Weak)
     arguments = parsed(["score", "d", "."])

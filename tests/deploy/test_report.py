@@ -166,3 +166,10 @@ def test_weighed_together_is_benjamini_and_hochberg_and_says_what_it_would_take(
 
 def test_public_names_resolve():
     assert all(hasattr(report, name) for name in report.__all__)
+
+
+def test_the_heading_says_that_there_is_no_line():
+    text = Page(report_page(Told(np.arange(5.0)))).text
+    assert "No line can be drawn from so few pictures" in text
+    assert "No line can be drawn at 10 % from 3 scores" in text
+    assert "stands out" not in text

@@ -69,9 +69,13 @@ def test_a_fitted_detector_lists_what_is_above_its_line_and_no_more_than_asked_f
     ]
 
 
-@pytest.mark.parametrize("threshold", [9.0, np.inf])
-def test_where_nothing_is_above_the_line_it_says_that_none_stands_out(threshold):
-    told = fit_summary(SCORES, P, IDS, 7, threshold, "At most so many.", "together none", [])
+def test_where_no_line_is_there_the_reason_stands_in_its_place():
+    told = fit_summary(SCORES, P, IDS, 7, np.inf, "No line can be drawn.", "together none", ["contrast"])
+    assert told.splitlines()[1:] == ["contrast", "No line can be drawn.", "the highest:", "     9.00  p 0.1    b"]
+
+
+def test_where_nothing_is_above_the_line_it_says_that_none_stands_out():
+    told = fit_summary(SCORES, P, IDS, 7, 9.0, "At most so many.", "together none", [])
     assert "none stands out: no picture of the target is above the line" in told
     assert told.endswith("     9.00  p 0.1    b")
 

@@ -41,6 +41,7 @@ def fit(arguments: Namespace) -> int:
     with bars():
         source, target = _collected(arguments.normals, arguments.strict), _collected(arguments.unlabelled, arguments.strict)
         also = None if arguments.also_normal is None else _collected(arguments.also_normal, arguments.strict)
+        read = [domain for domain in (source, target, also) if domain is not None]
         _say_twice(source, target, also)
         detector.fit(source, target, also)
     detector.save(places["out"], arguments.with_networks, not arguments.no_pictures)
@@ -48,10 +49,10 @@ def fit(arguments: Namespace) -> int:
         write_text(places["scores"], f"{HEAD}\n{as_csv(_fitted_rows(detector))}\n")
     if "report" in places:
         _report(detector, places["report"])
-    _say_read(source, target, size_px=detector.fitted().size_px)
+    _say_read(*read, size_px=detector.fitted().size_px)
     write(_summary(detector))
     write(f"saved to {arguments.out}")
-    return SKIPPED if source.skipped or target.skipped or (also and also.skipped) else 0
+    return SKIPPED if any(domain.skipped for domain in read) else 0
 
 
 def score(arguments: Namespace) -> int:
@@ -138,7 +139,7 @@ def _places(arguments: Namespace, *flags: str) -> dict[str, Path]:
 
 
 def _detector(arguments: Namespace, device: str) -> TwoFoldDetector:
-    """A saved detector; whether it is a weak one is said again."""
+    """A saved detector; whether it is a weak one, or one without a line, is said again."""
     from twofold.deploy.detector import TwoFoldDetector
 
     files = {"backbone": arguments.backbone_weights, "encoder": arguments.encoder_weights}
@@ -147,6 +148,8 @@ def _detector(arguments: Namespace, device: str) -> TwoFoldDetector:
     )
     if detector.trust_.weak:
         say(detector.trust_.words()[0])
+    if not detector.line_.drawn:
+        say(detector.line_.promise)
     return detector
 
 

@@ -68,7 +68,7 @@ class TwoFoldDetector(BaseEstimator):
     line_, threshold_ : the line with its promise, and its score.
     labels_ : (n,) 1 for those of the fitted target above the line, else 0.
     trust_ : what the pictures say of the detector, without a label.
-    skipped_ : ``"source"`` and ``"target"`` -> id -> why it was not read.
+    skipped_ : ``"source"`` and ``"target"``, those ``also_normal`` too -> id -> why it was not read.
     thumbnails_ : small pictures for the report, None where a file was written without.
     n_source_, source_scores_ : pictures of the source, copies apart, and (n_source,) scores of theirs in no order that means
         anything.
@@ -123,7 +123,6 @@ class TwoFoldDetector(BaseEstimator):
         config, device = self.config, pick_device(self.device)
         check_rule(self.rule, self.fpr)
         source, target = given(source, strict=False), given(target, strict=False)
-        skipped = {"source": dict(getattr(source, "skipped", {})), "target": dict(getattr(target, "skipped", {}))}
         for words, domain, least in (("normal source", source, LEAST_SOURCE), ("target", target, LEAST_TARGET)):
             n = len(np.unique(domain.contents))
             if n < least:
@@ -133,6 +132,7 @@ class TwoFoldDetector(BaseEstimator):
         also = None if also_normal is None else given(also_normal, strict=False)
         vouched = frozenset(() if also is None else also.contents.tolist())
         target = target if also is None else joined(target, also)
+        skipped = {"source": dict(source.skipped), "target": dict(target.skipped)}
         own, (rows, copy_of) = _view(target), _distinct(target)
         views = _view(source).subset(_distinct(source)[0]), own.subset(rows)
         with single_thread():

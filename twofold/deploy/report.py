@@ -108,7 +108,6 @@ def report_page(detector: TwoFoldDetector) -> str:
         n_target=len(scores),
         n_source=detector.n_source_,
         line=line,
-        finite=bool(np.isfinite(line.threshold)),
         trust=detector.trust_,
         words=detector.trust_.words(),
         skipped=[(d, printable(n), printable(why)) for d, some in detector.skipped_.items() for n, why in some.items()],

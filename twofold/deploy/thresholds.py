@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -74,7 +75,12 @@ class Line:
     fpr: float  # promised share of normal pictures above it
     threshold: float  # inf where too few scores were there to promise that little
     calibration: np.ndarray  # (n,) sorted scores of what stands for normal pictures
-    promise: str  # one sentence with its assumption
+    promise: str  # one sentence with its assumption, or why there is no line
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there is a line at all."""
+        return bool(np.isfinite(self.threshold))
 
     def p_value(self, scores: np.ndarray) -> np.ndarray:
         """(n,) ``p_values`` against the calibration."""
@@ -173,12 +179,30 @@ def line_of(rule: str, calibration: np.ndarray, fpr: float) -> Line:
     """
     check_rule(rule, fpr)
     ordered, n = np.sort(np.asarray(calibration, np.float64)), len(calibration)
+    promise = RULES[rule].promise.format(fpr=f"{100 * fpr:.3g} %", n=n)
     if RULES[rule].conformal:
-        spared = int(fpr * (n + 1) * (1 + 1e-12))  # a score is an alarm where fewer than so many are as high
+        spared = _spared(n, fpr)
         threshold = float(ordered[n - spared]) if spared else np.inf
+        promise = promise if spared else _no_line(n, fpr)
     else:
         threshold = float(np.quantile(ordered, 1 - fpr))
-    return Line(rule, fpr, threshold, ordered, RULES[rule].promise.format(fpr=f"{100 * fpr:.3g} %", n=n))
+    return Line(rule, fpr, threshold, ordered, promise)
+
+
+def _spared(n: int, fpr: float) -> int:
+    """A score is an alarm where fewer than so many of n are as high."""
+    return int(fpr * (n + 1) * (1 + 1e-12))
+
+
+def _no_line(n: int, fpr: float) -> str:
+    """What stands in place of a promise that takes more scores than there are."""
+    needed = math.ceil(1 / fpr) - 2  # a rounded 1 / fpr may be too large
+    needed += next(more for more in range(3) if _spared(needed + more, fpr))
+    least = math.ceil(1000 / (n + 1)) / 10  # in percent
+    return (
+        f"No line can be drawn at {100 * fpr:.3g} % from {n} scores, so that nothing is called anomalous: that takes {needed} "
+        f"scores of normal pictures, or an fpr of {least / 100:.4g} and more."
+    )
 
 
 def draw_line(

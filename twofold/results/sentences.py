@@ -99,7 +99,7 @@ def fit_summary(
     scores, p : (n,) of the target pictures it was fitted to, and their p-values.
     ids : (n,)
     n_source : pictures of the source.
-    threshold, promise : the line, and what it promises.
+    threshold, promise : the line, and what it promises; where it is infinite, why there is none.
     together : how many stand out where all are weighed together.
     trust : lines about it, a warning first.
     shown : how many of those above the line are listed.
@@ -116,7 +116,10 @@ def fit_summary(
     order = np.argsort(-np.asarray(scores), kind="stable")
     rows = [f"  {scores[i]:7.2f}  p {p[i]:<6.2g} {printable(str(ids[i]))}".rstrip() for i in order[:shown]]
     n = int(np.sum(np.asarray(scores) > threshold))
-    lines = [f"{n_source} source pictures, {len(ids)} target pictures", *trust, f"line at {threshold:.4g}: {promise}"]
+    lines = [f"{n_source} source pictures, {len(ids)} target pictures", *trust]
+    if not np.isfinite(threshold):
+        return "\n".join([*lines, promise, "the highest:", *rows[:1]])
+    lines.append(f"line at {threshold:.4g}: {promise}")
     if n:
         are = "is" if n == 1 else "are"
         lines += [f"{n} of the target's pictures {are} above the line, the highest first:", *rows[:n], together]

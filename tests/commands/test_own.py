@@ -128,6 +128,34 @@ def test_fit_refuses_before_the_work_begins(flags, words, own, tmp_path, capsys,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["fit", "normal", "new", "--out", "normal/1.png"],
+        ["fit", "normal", "new", "--out", "d", "--scores", "link"],
+        ["fit", "normal", "new", "--out", "d", "--report", "new/2.png"],
+        ["fit", "normal", "new", "--out", "d.png", "--also-normal", "."],
+        ["fit", "normal", "new", "--out", "w.pth", "--encoder-weights", "w.pth"],
+        ["report", "w.pth", "--out", "./w.pth"],
+        ["export", "w.pth", "--out", "w.pth"],
+        ["score", "w.pth", "new", "--out", "w.pth"],
+        ["score", "w.pth", "new", "--out", "new/3.png"],
+    ],
+    ids=" ".join,
+)
+def test_nothing_that_is_read_is_written_over(argv, own, tmp_path, capsys, monkeypatch):
+    for name in ("normal", "new"):
+        shutil.copytree(own / name, tmp_path / name)
+    (tmp_path / "w.pth").write_bytes(b"weights")
+    (tmp_path / "d.png").write_bytes(encoded(1, "PNG"))
+    (tmp_path / "link").symlink_to("new/1.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(commands, "_collected", lambda *_: pytest.fail("the work began"))
+    monkeypatch.setattr(commands, "_detector", lambda *_: pytest.fail("the work began"))
+    assert main(argv) == 2
+    assert "apart from what is read, got" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("flags", "words"), [([""], "wanted a file for --out"), (["/proc/m.onnx"], "'/proc/m.onnx'")])
 @pytest.mark.parametrize("command", ["export", "report"])
 def test_export_and_report_refuse_before_the_work_begins(command, flags, words, capsys, monkeypatch):

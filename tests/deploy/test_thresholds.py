@@ -29,9 +29,7 @@ def test_too_few_scores_promise_that_little_by_calling_nothing_anomalous():
     assert line_of("all_conformal", np.arange(19.0), 0.05).threshold == 18.0
 
 
-@pytest.mark.parametrize(
-    ("n", "fpr", "needed", "least"), [(17, 0.05, 19, 0.056), (1, 0.01, 99, 0.5), (400, 1 / 1000, 999, 0.003)]
-)
+@pytest.mark.parametrize(("n", "fpr", "needed", "least"), [(17, 0.05, 19, 0.056), (1, 0.01, 99, 0.5), (400, 0.001, 999, 0.003)])
 def test_where_no_line_can_be_drawn_it_says_what_would_do(n, fpr, needed, least):
     line = line_of("fenced_conformal", np.arange(float(n)), fpr)
     assert not line.drawn

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["check", "export", "fit", "report", "score"]
 
 SKIPPED, ALARM = 3, 4  # exit codes
+READ = ("detector", "encoder_weights", "backbone_weights", "normals", "unlabelled", "also_normal", "background", "pictures")
 CHUNK = 256  # pictures of a stream that are in memory at once
 
 
@@ -127,7 +128,7 @@ def export(arguments: Namespace) -> int:
 
 
 def _places(arguments: Namespace, *flags: str) -> dict[str, Path]:
-    """Where files are to be written, by flag; no two in one place."""
+    """Where files are to be written, by flag; no two in one place, and none where something is read."""
     places = {flag: place(f"--{flag}", text) for flag in flags if (text := getattr(arguments, flag)) is not None}
     first: dict[str, str] = {}
     for flag, where in places.items():
@@ -135,7 +136,22 @@ def _places(arguments: Namespace, *flags: str) -> dict[str, Path]:
         if other != flag:
             got = getattr(arguments, flag)
             raise InputError(f"wanted --{other} and --{flag} apart, got {got!r} for both; choose another place for one")
+        if where.is_file() and any(os.path.exists(read) and where.samefile(read) for read in _inputs(arguments)):
+            got = getattr(arguments, flag)
+            raise InputError(f"wanted --{flag} apart from what is read, got {got!r}, which is; choose another place")
     return places
+
+
+def _inputs(arguments: Namespace) -> Iterator[str | Path]:
+    """Every file that a command reads: detectors and weights, and the pictures in its folders."""
+    from twofold.data.folders import listed_pictures
+
+    for name in READ:
+        where = getattr(arguments, name, None)
+        if isinstance(where, str) and os.path.isdir(os.path.expanduser(where)):
+            yield from listed_pictures(where).pictures.paths
+        elif isinstance(where, str):
+            yield os.path.expanduser(where)
 
 
 def _detector(arguments: Namespace, device: str) -> TwoFoldDetector:

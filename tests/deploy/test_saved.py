@@ -238,7 +238,7 @@ def hostile_sheets(sheet):
         yield changed("seen", value=value)
     for value in (sheet["selected"][1:], ["true"] * n, [1] * n):
         yield changed("selected", value=value)
-    for value in (sheet["held_out"][1:], ["zzz"] * n, [None] * n, [float("nan")] * n, [float("inf")] * n):
+    for value in (sheet["held_out"][1:] * 2, [], ["zzz"] * n, [None] * n, [float("nan")] * n, [float("inf")] * n):
         yield changed("held_out", value=value)
         yield changed("without_like", value=value)
     for value in (float("nan"), float("inf"), "x", None, 10**400):
@@ -359,6 +359,34 @@ def test_whatever_is_no_detector_of_networks_that_are_here_is_refused_in_one_lin
     touched = {place for event, place in _opened if event == "open"}
     assert not [event for event, _ in _opened if event != "open"]
     assert not [path for path in touched if "passwd" in path or path.startswith("/etc")]
+
+
+def test_what_says_nothing_of_a_detector_is_not_read(tmp_path):
+    size = 400 * 2**20
+    for about in ("x {}", f"{'0' * 64} {{}}"):
+        head = {"a": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}, "__metadata__": {"twofold": about}}
+        text = json.dumps(head).encode()
+        with open(tmp_path / "d", "wb") as file:  # of a few blocks on the disk
+            file.write(struct.pack("<Q", len(text)) + text)
+            file.truncate(8 + len(text) + size)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        refusal(tmp_path / "d")
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 2**10
+
+
+@pytest.mark.parametrize(("number", "words"), [(saved.FORMAT - 1, "an older"), (saved.FORMAT + 1, "a newer")])
+def test_a_file_of_another_format_says_who_saved_it(number, words, whole_file, tmp_path):
+    forged(tmp_path / "d", whole_file[1], json.dumps(whole_file[2] | {"format": number}))
+    line = refusal(tmp_path / "d")
+    assert f"{words} twofold saved, in format {number}, where this one reads {saved.FORMAT}" in line
+    assert ("update it here" in line) == (number > saved.FORMAT)
+
+
+@pytest.mark.parametrize("path", [None, 0, 1.5, b"d"])
+def test_what_is_no_path_is_refused(path, fitted):
+    for call in (TwoFoldDetector.load, fitted("zero_shot").save):
+        with pytest.raises(InputError, match="wanted the path of a detector's file, got"):
+            call(path)
 
 
 def test_one_flipped_bit_anywhere_is_refused(whole_file, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from dataclasses import asdict
 from pathlib import Path
@@ -109,7 +110,7 @@ def write(path: str | os.PathLike[str], tensors: dict[str, Tensor], sheet: Sheet
     if broken := _not_finite(tensors):
         raise InputError(f"wanted a detector of finite numbers, got {', '.join(broken)} with others; fit it otherwise")
     text = json.dumps(asdict(sheet))
-    with whole(path) as aside:
+    with whole(_place(path)) as aside:
         save_file(tensors, aside, {"twofold": f"{_digest(tensors, text)} {text}"})  # one entry: two have no fixed order
 
 
@@ -126,6 +127,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Sheet]:
     ------
     InputError : no regular file, no permission, another kind of file, a damaged one, one of another version.
     """
+    path = _place(path)
     try:
         place = Path(os.path.expanduser(path))
         if not stat.S_ISREG(os.stat(place).st_mode):
@@ -135,25 +137,41 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Sheet]:
         raise foreign(path, getattr(error, "strerror", None) or error) from error
     try:
         with safe_open(place, framework="pt") as file:
-            about = file.metadata() or {}
+            digest, text, sheet = _told(path, file.metadata() or {})  # what says nothing of a detector is not read
             # copies: what is only mapped changes with the file, or ends the process where the file is cut
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
+    except InputError:
+        raise
     except Exception as error:  # every kind of foreign file has an error of its own
         raise foreign(path, f"another kind of file ({str(error)[:200]})") from error
-    if about.keys() != {"twofold"}:
-        raise foreign(path, "a file of tensors that says nothing of a detector")
-    digest, _, text = about["twofold"].partition(" ")
     if digest != _digest(tensors, text):
         raise foreign(path, "a damaged one: its checksum is another")
-    try:
-        sheet = TypeAdapter(Sheet).validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part)[:40] for part in first["loc"][:4]) or "its sheet"
-        raise foreign(path, f"{where!r}: {first['msg'][:200]}") from None
     if broken := _not_finite(tensors):
         raise foreign(path, f"numbers in {broken[0]!r} that are not finite")
     return tensors, sheet
+
+
+def _told(path: str | os.PathLike[str], about: dict[str, str]) -> tuple[str, str, Sheet]:
+    """The checksum, the sheet's text and the sheet that a file's head holds."""
+    digest, _, text = about.get("twofold", "").partition(" ")
+    if about.keys() != {"twofold"} or not re.fullmatch("[0-9a-f]{64}", digest):
+        raise foreign(path, "a file of tensors that says nothing of a detector")
+    try:
+        return digest, text, TypeAdapter(Sheet).validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    if first["loc"] == ("format",) and isinstance(first["input"], int):
+        age, todo = ("an older", "") if first["input"] < FORMAT else ("a newer", ": update it here")
+        raise foreign(path, f"one that {age} twofold saved, in format {first['input']}, where this one reads {FORMAT}{todo}")
+    where = ".".join(str(part)[:40] for part in first["loc"][:4]) or "its sheet"
+    raise foreign(path, f"{where!r}: {first['msg'][:200]}")
+
+
+def _place(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """A path; 0, say, would be a file that is open."""
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"wanted the path of a detector's file, got {path!r}; name one")
+    return path
 
 
 def _digest(tensors: dict[str, Tensor], text: str) -> str:
@@ -166,4 +184,5 @@ def _digest(tensors: dict[str, Tensor], text: str) -> str:
 
 
 def _not_finite(tensors: dict[str, Tensor]) -> list[str]:
-    return [name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
+    numbers = {name: value for name, value in tensors.items() if value.is_floating_point() and value.numel()}
+    return [name for name, value in numbers.items() if not torch.stack(value.aminmax()).isfinite().all()]  # without a copy

@@ -34,7 +34,8 @@ def _run(arguments: Namespace) -> int:
     from twofold.results.sentences import run_summary
     from twofold.runs.sweeps import run_one
 
-    options = {"progress": sys.stderr.isatty(), "log": say, "known": None if arguments.fresh else arguments.known}
+    progress, known = sys.stderr is not None and sys.stderr.isatty(), None if arguments.fresh else arguments.known
+    options = {"progress": progress, "log": say, "known": known}
     result = run_one(config, arguments.out, arguments.root, arguments.device, arguments.save_weights, **options)
     if arguments.json:
         write(json.dumps(result))

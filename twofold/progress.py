@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,4 +30,5 @@ def bar(total: int, words: str) -> tqdm:
     >>> with bar(2, "read") as told:
     ...     told.update(2)
     """
-    return tqdm(total=total, desc=words, unit="picture", leave=False, disable=None if _asked.get() else True)
+    shown = _asked.get() and sys.stderr is not None
+    return tqdm(total=total, desc=words, unit="picture", leave=False, disable=None if shown else True)

@@ -63,6 +63,14 @@ def test_whether_anyone_still_reads_is_told():
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 3
 
 
+def test_what_a_closed_stream_would_have_told_is_lost_and_nothing_else():
+    code = "from twofold.commands.speech import say, write; say('s'); assert write('x')"
+    for descriptor, told in ((1, (b"", b"s\n")), (2, (b"x\n", b""))):
+        closed = ["sh", "-c", f'exec "$@" {descriptor}>&-', "sh", sys.executable, "-c", code]
+        done = subprocess.run(closed, capture_output=True, check=True)
+        assert (done.stdout, done.stderr) == told
+
+
 @pytest.mark.parametrize("text", ["", ".", "no/such/folder/d", "/proc/d", "a" * 300])
 def test_a_place_that_cannot_be_written_is_refused_and_nothing_is_left(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

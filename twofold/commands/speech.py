@@ -32,9 +32,18 @@ class Row(NamedTuple):
 HEAD = ",".join(Row._fields)
 
 
-def write(text: str, stream: TextIO | None = None) -> bool:
-    """Write now, so that what cannot be written is met here and not when Python exits; says whether anyone still reads."""
-    stream = stream or sys.stdout
+def write(text: str) -> bool:
+    """A result on stdout; says whether anyone still reads."""
+    return _put(text, sys.stdout)
+
+
+def _put(text: str, stream: TextIO | None) -> bool:
+    """Write now, so that what cannot be written is met here and not when Python exits; says whether anyone still reads.
+
+    Where a process was begun with a stream closed, what would go there is not missed: the exit code tells.
+    """
+    if stream is None:
+        return True
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
@@ -49,7 +58,7 @@ def write(text: str, stream: TextIO | None = None) -> bool:
 
 def say(line: str) -> None:
     """A line on stderr."""
-    write(line, sys.stderr)
+    _put(line, sys.stderr)
 
 
 def place(flag: str, text: str) -> Path:

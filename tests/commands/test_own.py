@@ -189,6 +189,19 @@ def test_too_many_broken_pictures_stop_fit_which_names_them_all_at_once(own, tmp
     assert not (tmp_path / "d").exists()
 
 
+def test_broken_pictures_of_all_folders_are_named_at_once(own, tmp_path, capsys):
+    new, normal = copied(own, tmp_path, "7.png"), shutil.copytree(own / "normal", tmp_path / "normal")
+    (normal / "5.png").write_bytes(b"cut")
+    (tmp_path / "also").mkdir()
+    for name in ("8.png", "9.png"):
+        shutil.copy(own / "new" / name, tmp_path / "also")
+    (tmp_path / "also" / "9.png").write_bytes(b"cut")
+    argv = ["fit", str(normal), str(new), "--also-normal", str(tmp_path / "also"), "--out", str(tmp_path / "d"), "--strict"]
+    assert main(argv) == 2
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("twofold:"))
+    assert re.search(r"got 1 of 12 .*: 5\.png \(.*1 of 25 .*: 7\.png \(.*1 of 2 .*: 9\.png \(", line)
+
+
 def test_copies_and_pictures_of_the_source_in_the_target_are_told(own, tmp_path, capsys):
     new = copied(own, tmp_path)
     shutil.copy(new / "3.png", new / "again.png")
@@ -250,6 +263,12 @@ def test_where_no_line_can_be_drawn_fit_and_score_say_so(own, tmp_path, capsys):
     assert words in capsys.readouterr().out
     assert main(["score", str(tmp_path / "d.safetensors"), str(own / "normal")]) == 0
     assert words in capsys.readouterr().err
+
+
+def test_with_stdout_closed_the_exit_code_tells(own, detector, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["score", str(detector), str(own / "new"), "--alarm-exit"]) == 4
+    assert main(["check", str(detector), str(own / "new")]) == 0
 
 
 def test_a_detector_without_pictures_still_reports(own, tmp_path):

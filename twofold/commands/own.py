@@ -33,6 +33,7 @@ def fit(arguments: Namespace) -> int:
     places = _places(arguments, "out", "scores", "report")
     settings = {name: value for name, value in given(arguments).items() if name not in ("method", "preset")}
     from twofold.compute import pick_device
+    from twofold.data.survey import refuse_unreadable
     from twofold.deploy.detector import TwoFoldDetector
     from twofold.files import write_text
     from twofold.progress import bars
@@ -40,11 +41,11 @@ def fit(arguments: Namespace) -> int:
     detector = TwoFoldDetector(arguments.method, settings, arguments.preset, arguments.device, arguments.fpr)
     _ = detector.config, pick_device(arguments.device)  # what cannot be is refused before the work begins
     with bars():
-        source, target = _collected(arguments.normals, arguments.strict), _collected(arguments.unlabelled, arguments.strict)
-        also = None if arguments.also_normal is None else _collected(arguments.also_normal, arguments.strict)
-        read = [domain for domain in (source, target, also) if domain is not None]
-        _say_twice(source, target, also)
-        detector.fit(source, target, also)
+        folders = (arguments.normals, arguments.unlabelled, arguments.also_normal)
+        read = [_collected(folder) for folder in folders if folder is not None]
+        refuse_unreadable(read, arguments.strict)
+        _say_twice(*read)
+        detector.fit(*read)
     detector.save(places["out"], arguments.with_networks, not arguments.no_pictures)
     if "scores" in places:
         write_text(places["scores"], f"{HEAD}\n{as_csv(_fitted_rows(detector))}\n")
@@ -69,7 +70,7 @@ def score(arguments: Namespace) -> int:
     words = as_json if arguments.json else as_csv
     with _sink(places.get("out")) as put:
         wanted = arguments.json or put(HEAD)
-        with bars(places or not sys.stdout.isatty()), bar(len(pictures), "score") as told:
+        with bars(places or sys.stdout is None or not sys.stdout.isatty()), bar(len(pictures), "score") as told:
             for start in range(0, len(pictures) if wanted else 0, CHUNK):
                 chunk = part(pictures, range(start, min(start + CHUNK, len(pictures))))
                 with bars(False):
@@ -92,15 +93,10 @@ def score(arguments: Namespace) -> int:
 def check(arguments: Namespace) -> int:
     """Whether new pictures still look like those that a detector was fitted to."""
     detector = _detector(arguments, arguments.device)
-    from twofold.data.folders import listed_pictures
-    from twofold.data.survey import unreadable, without
     from twofold.progress import bars
 
     with bars():
-        pictures = listed_pictures(arguments.pictures)
-        _say_left_out(arguments.pictures)
-        pictures = without(pictures, unreadable(pictures))
-        _say_skipped(arguments.pictures, pictures.skipped, len(pictures) + len(pictures.skipped))
+        pictures = _collected(arguments.pictures)
         _say_copies("new", pictures)
         found = detector.check(pictures)
     write(found.words())
@@ -176,11 +172,11 @@ def _report(detector: TwoFoldDetector, where: Path) -> None:
     write_text(where, report_page(detector))
 
 
-def _collected(folder: str, strict: bool) -> Domain:
-    """The pictures of a folder for a fit; what is left out and what cannot be read is said."""
-    from twofold.data.folders import load_pictures
+def _collected(folder: str) -> Domain:
+    """The pictures of a folder, each opened once; what is left out and what cannot be read is said."""
+    from twofold.data.folders import readable_pictures
 
-    domain = load_pictures(folder, strict)
+    domain = readable_pictures(folder)
     _say_left_out(folder)
     _say_skipped(folder, domain.skipped, len(domain) + len(domain.skipped))
     return domain
@@ -252,7 +248,7 @@ def _say_skipped(folder: str, skipped: dict[str, str], n: int) -> None:
         say(line)
 
 
-def _say_twice(source: Domain, target: Domain, also: Domain | None) -> None:
+def _say_twice(source: Domain, target: Domain, also: Domain | None = None) -> None:
     from twofold.data.survey import shared
     from twofold.deploy.given import joined
     from twofold.results.sentences import shared_words

@@ -23,6 +23,7 @@ __all__ = [
     "load_class_folders",
     "load_folder_domain",
     "load_pictures",
+    "readable_pictures",
     "subfolders",
 ]
 
@@ -55,10 +56,20 @@ def load_pictures(folder: str | os.PathLike[str], strict: bool = True) -> Domain
     Traceback (most recent call last):
     twofold.errors.InputError: wanted to read /no/such/folder, got 'No such file or directory'; ...
     """
-    domain = listed_pictures(folder)
-    domain = without(domain, unreadable(domain))
-    refuse_unreadable(domain, strict)
+    domain = readable_pictures(folder)
+    refuse_unreadable([domain], strict)
     return domain
+
+
+def readable_pictures(folder: str | os.PathLike[str]) -> Domain:
+    """As ``load_pictures``, however many cannot be read.
+
+    Raises
+    ------
+    InputError : the folder cannot be read or holds no picture that can be.
+    """
+    domain = listed_pictures(folder)
+    return without(domain, unreadable(domain))
 
 
 def listed_pictures(folder: str | os.PathLike[str]) -> Domain:

@@ -65,25 +65,24 @@ def without(domain: Domain, skipped: Mapping[str, str]) -> Domain:
     return part(domain, rows, skipped)
 
 
-def refuse_unreadable(domain: Domain, strict: bool = False) -> None:
-    """Stop where too many files of a domain are no pictures, and name them all.
+def refuse_unreadable(domains: Sequence[Domain], strict: bool = False) -> None:
+    """Stop where too many files of any domain are no pictures, and name them all at once.
 
     Parameters
     ----------
-    domain : its ``skipped`` count.
-    strict : one is too many, and not only more than a tenth.
+    domains : their ``skipped`` count.
+    strict : one is too many, and not only more than a tenth of a domain.
 
     Raises
     ------
     InputError : too many.
     """
-    n = len(domain) + len(domain.skipped)
-    if domain.skipped and (strict or len(domain.skipped) > MOST_UNREADABLE * n):
+    most = 0 if strict else MOST_UNREADABLE
+    if bad := [domain for domain in domains if len(domain.skipped) > most * (len(domain) + len(domain.skipped))]:
         wanted = "every picture" if strict else f"at least {1 - MOST_UNREADABLE:.0%} of the pictures"
-        raise InputError(
-            f"wanted {wanted} of {printable(domain.name)} readable, got {len(domain.skipped)} of {n} that are not: "
-            f"{_named(domain.skipped)}; replace or remove them"
-        )
+        got = [f"{len(one.skipped)} of {len(one) + len(one.skipped)} that are not: {_named(one.skipped)}" for one in bad]
+        names = " and of ".join(printable(domain.name) for domain in bad)
+        raise InputError(f"wanted {wanted} of {names} readable, got {'; and '.join(got)}; replace or remove them")
 
 
 def refuse_dull(domain: Domain, words: str) -> None:

@@ -120,7 +120,7 @@ def given(pictures: Pictures, strict: bool = True) -> Domain:
         names = [os.path.relpath(file, above) for file in files]
         domain = Domain("files", above, FilePictures([Path(file) for file in files]), [""] * len(files), names)
         domain = without(domain, unreadable(domain))
-        refuse_unreadable(domain, strict)
+        refuse_unreadable([domain], strict)
         return domain
     if hasattr(pictures, "__getitem__") and hasattr(pictures, "__len__"):
         return _numbered("data set", DatasetPictures(pictures))

@@ -81,8 +81,9 @@ def test_it_counts_what_lies_above_the_line():
 
 
 def test_what_cannot_be_checked_is_refused():
-    with pytest.raises(InputError, match="wanted a level"):
-        compare(np.arange(9.0), np.arange(9.0), 5.0, 0.05, 0.0)
+    for level in (0.0, "x", None):
+        with pytest.raises(InputError, match="wanted a level"):
+            compare(np.arange(9.0), np.arange(9.0), 5.0, 0.05, level)
     with pytest.raises(InputError, match="got none"):
         compare(np.arange(9.0), np.zeros(0), 5.0, 0.05)
 

@@ -210,6 +210,9 @@ def test_twenty_pictures_are_enough_and_nineteen_are_not(folders, tmp_path):
         ("pooled_gaussian", {"method": "twofold"}, "wanted settings of a method"),
         ("pooled_gaussian", {"encoder_size_px": 2048}, "up to 1024, got 2048"),
         ("pooled_gausian", {}, "did you mean 'pooled_gaussian'"),
+        ("pooled_gaussian", [1], "wanted settings by name"),
+        ("pooled_gaussian", "a", "wanted settings by name"),
+        ("pooled_gaussian", {None: 1}, "wanted settings of a method"),
     ],
 )
 def test_a_detector_that_cannot_be_is_refused_at_the_door(method, settings, words):

@@ -80,8 +80,11 @@ def test_a_picture_of_a_data_set_is_known_by_its_pixels():
         (torch.zeros(3, 48, 48, dtype=torch.uint8), "one in colours"),
         (5, "got int"),
         (None, "got NoneType"),
-        ([], "wanted pictures"),
-        (np.zeros((0, 8, 8), np.uint8), "wanted pictures"),
+        ([], "got an empty list"),
+        ((), "got an empty tuple"),
+        ({}, "got an empty dict"),
+        (np.zeros((0, 8, 8), np.uint8), "got an empty ndarray"),
+        (np.array(5), "uint8, got"),
         (["a.png", "./a.png"], "every file once"),
     ],
 )
@@ -108,6 +111,8 @@ def test_an_item_that_is_no_picture_is_named(tmp_path):
         given(Labelled([Image.open(tmp_path / "cut.png")])).images([0], 8)
     bytes_of = {shape: torch.zeros(shape, dtype=torch.uint8) for shape in ((4, 8, 8), (8, 8, 3), (2, 8, 8), (3, 0, 8))}
     items = ((torch.zeros(3, 8, 8), "float32"), ("a", "str"), (np.zeros((8, 8)), "float64"), ((), "tuple"))
+    with pytest.raises(InputError, match="wanted items by number, got a dict that has none at 0"):
+        given({"a": 1}).images([0], 8)
     for item, got in (*items, *((tensor, "uint8") for tensor in bytes_of.values())):
         with pytest.raises(InputError, match=f"wanted items that are pictures .*, got {got} at 0"):
             given(Labelled([item])).images([0], 8)

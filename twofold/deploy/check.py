@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from scipy.stats import ks_2samp
@@ -100,8 +101,8 @@ def compare(fitted: np.ndarray, scores: np.ndarray, threshold: float, fpr: float
     ------
     Smirnov 1939, with the exact null distribution, its limit where hundreds of pictures are compared.
     """
-    if not 0 < level < 1:
-        raise InputError(f"wanted a level between 0 and 1, got {level}; 0.05 calls one of twenty like batches different")
+    if not isinstance(level, Real) or not 0 < level < 1:
+        raise InputError(f"wanted a level between 0 and 1, got {level!r}; 0.05 calls one of twenty like batches different")
     if not len(scores):
         raise InputError("wanted new pictures to look at, got none; name a folder with some")
     with warnings.catch_warnings():

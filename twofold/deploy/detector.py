@@ -99,7 +99,7 @@ class TwoFoldDetector(BaseEstimator):
     @property
     def config(self) -> RunConfig:
         """Of a run whose task is two folders."""
-        return configured(self.method, dict(self.settings or {}), self.preset)
+        return configured(self.method, {} if self.settings is None else self.settings, self.preset)
 
     def fit(self, source: Pictures, target: Pictures, also_normal: Pictures | None = None) -> Self:
         """Learn what is normal in the target, from normal pictures of elsewhere and the target's own, without labels.
@@ -145,7 +145,7 @@ class TwoFoldDetector(BaseEstimator):
             held_out, of_source = _finite(method.anomaly_score(own)), _finite(method.anomaly_score(views[0]))
             sure = np.isin(views[1].contents, list(vouched))
             new = _finite(unseen(method, *views, held_out[rows]))
-            line = draw_line(new, kept, of_source, self.fpr, self.rule, sure)
+            line = draw_line(new, kept, of_source, float(self.fpr), self.rule, sure)
             trust = judge(method, *views, held_out[rows], new, kept)
             self.without_like_ = _finite(without_like(method, *views, new))[copy_of][np.sort(rows)]
         self.trust_ = trust if kept is None else replace(trust, kept=int(method.selected_.sum()))

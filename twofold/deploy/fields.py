@@ -18,10 +18,13 @@ __all__ = ["configured", "told_by", "written"]
 LARGEST_PX = 1024  # of a picture's side: a file may not ask for more memory than a batch of these
 
 
-def configured(method: str, settings: dict[str, Any], preset: str) -> RunConfig:
+def configured(method: str, settings: Mapping[str, Any], preset: str) -> RunConfig:
     """The run of two folders, the target without labels; what else makes a task is no matter of a detector."""
+    if not isinstance(settings, Mapping):
+        raise InputError(f"wanted settings by name, such as {{'kept_share': 0.9}}, got {settings!r}; give a dict")
+    others = {"method", "preset", *TaskConfig.__pydantic_fields__} - {"seed"}
     for name in settings:
-        if name in ("method", "preset") or name in TaskConfig.__pydantic_fields__.keys() - {"seed"}:
+        if not isinstance(name, str) or name in others:
             raise InputError(f"wanted settings of a method, its networks or its recipe, got {name!r}; leave it out")
     config = configure("folder", "source", "target", "normal", method, preset, **settings)
     if config.told:

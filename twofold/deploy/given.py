@@ -43,7 +43,11 @@ class DatasetPictures:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Image.Image:
-        item = self.dataset[index]
+        try:
+            item = self.dataset[index]
+        except (LookupError, NotImplementedError) as error:
+            kind = type(self.dataset).__name__
+            raise InputError(f"wanted items by number, got a {kind} that has none at {index}; give a list of them") from error
         picture = _picture(item[0] if isinstance(item, tuple | list) and item else item, index)
         try:
             return in_colours(picture)
@@ -103,6 +107,8 @@ def given(pictures: Pictures, strict: bool = True) -> Domain:
     if isinstance(pictures, str | os.PathLike):
         return load_pictures(pictures, strict)
     shape = tuple(getattr(pictures, "shape", ()))
+    if shape[:1] == (0,) or (not hasattr(pictures, "shape") and hasattr(pictures, "__len__") and len(pictures) == 0):
+        raise InputError(f"wanted pictures, got an empty {type(pictures).__name__}; give at least one")
     if len(shape) == 3 and (shape[2] == 3 or (isinstance(pictures, torch.Tensor) and shape[0] == 3)):
         raise InputError(f"wanted several pictures, got {shape}, which is one in colours; put it in a list: x[None]")
     if isinstance(pictures, np.ndarray):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from scipy.stats import false_discovery_control
@@ -160,8 +161,8 @@ def check_rule(rule: str, fpr: float) -> None:
     """
     if rule not in (*RULES, "auto"):
         raise InputError(f"wanted a rule among auto, {', '.join(RULES)}, got {rule!r}; choose one")
-    if not 0 < fpr < 1:
-        raise InputError(f"wanted fpr between 0 and 1, got {fpr}; 0.05 promises one false alarm among twenty normal pictures")
+    if not isinstance(fpr, Real) or not 0 < fpr < 1:
+        raise InputError(f"wanted fpr between 0 and 1, got {fpr!r}; 0.05 promises one false alarm among twenty normal pictures")
 
 
 def line_of(rule: str, calibration: np.ndarray, fpr: float) -> Line:

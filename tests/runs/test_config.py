@@ -347,6 +347,14 @@ def test_whole_numbers_stand_for_floats():
     assert config.changed == {}
 
 
+def test_numbers_of_numpy_are_numbers():
+    numbers = {"seed": np.int64(3), "steps": np.int32(7), "train_batch_norm": np.bool_(True), "clip_norm": np.float32(0.5)}
+    plain = {"seed": 3, "steps": 7, "train_batch_norm": True, "clip_norm": 0.5}
+    one, other = configure(**TASK, **numbers), configure(**TASK, **plain)
+    assert one == other
+    assert {name: type(value) for name, value in one.flat.items()} == {name: type(value) for name, value in other.flat.items()}
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_configuration_comes_back_from_its_read_fields(method):
     config = configure(**TASK, method=method, anomaly_classes="1+2", seed=4, preset="paper")

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass as checked
 from pydantic.fields import FieldInfo
@@ -207,6 +208,7 @@ def configure(
     every = run_fields()
     for name in overrides:
         known("a field of a run", name, every)
+    overrides = {name: value.item() if isinstance(value, np.generic) else value for name, value in overrides.items()}
     task = _built(TaskConfig, {
         **{"dataset": dataset, "source": source, "target": target, "normal": normal},
         **{name: value for name, value in overrides.items() if name in _fields(TaskConfig)},

@@ -1,5 +1,6 @@
 """The practitioner's path: folders in, scores out, the same after saving, and clear words at the door."""
 
+import copy
 import os
 import shutil
 import stat
@@ -18,6 +19,7 @@ from twofold import InputError, TwoFoldDetector, load_domain
 from twofold.data.domains import Domain, View
 from twofold.data.folders import load_pictures
 from twofold.deploy.card import model_card
+from twofold.deploy.report import report_page
 from twofold.methods import METHODS
 from twofold.methods.frozen import SourceMean
 from twofold.networks import weights as networks_weights
@@ -392,6 +394,14 @@ def test_a_file_with_its_networks_needs_no_other_place_for_them(folders, tmp_pat
     np.testing.assert_array_equal(again.anomaly_score(place / "new"), one.anomaly_score(place / "new"))
     again.save(tmp_path / "again", with_networks=True)
     assert (tmp_path / "again").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_what_is_set_after_a_fit_is_for_the_next_one(folders, detector, tmp_path):
+    detector.save(tmp_path / "before")
+    later = copy.copy(detector).set_params(method="target_only", settings={"seed": 3}, preset="paper", fpr=0.5)
+    later.save(tmp_path / "after")
+    assert (tmp_path / "after").read_bytes() == (tmp_path / "before").read_bytes()
+    assert report_page(later) == report_page(detector)
 
 
 def test_a_file_without_pictures_holds_none(detector, tmp_path):

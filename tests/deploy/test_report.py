@@ -53,7 +53,7 @@ class Told:
         n = len(names)
         small = np.random.default_rng(0).integers(0, 256, (n, 3, 64, 64), dtype=np.uint8)
         self.thumbnails_ = Thumbnails(small, tuple(names), n * ("central",), tuple(np.zeros(n))) if pictures else None
-        self.config = type("Config", (), {"name": "a<b>"})
+        self.config_ = type("Config", (), {"name": "a<b>"})
 
     def fitted(self):
         return type("Method", (), {"size_px": 128})

@@ -26,7 +26,7 @@ def model_card(detector: TwoFoldDetector) -> str:
     ------
     InputError : not fitted yet.
     """
-    method, line, trust, config = detector.fitted(), detector.line_, detector.trust_, detector.config
+    method, line, trust, config = detector.fitted(), detector.line_, detector.trust_, detector.config_
     skipped = {domain: len(reasons) for domain, reasons in detector.skipped_.items()}
     networks = [
         f"- {role}: {getattr(config.networks, role)} at {method.size_px} px" for role in sorted(config.settings.networks)

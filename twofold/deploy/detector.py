@@ -60,6 +60,7 @@ class TwoFoldDetector(BaseEstimator):
 
     Attributes
     ----------
+    config_ : what was fitted, whatever is set later.
     method_ : the fitted method; its ``selected_`` and ``notes_`` are about the target's pictures, in the order of ``ids_``.
     ids_ : (n,) names of the target's pictures that were read, copies too, those ``also_normal`` last.
     held_out_ : (n,) scores of the target's own pictures, each judged without itself.
@@ -149,7 +150,7 @@ class TwoFoldDetector(BaseEstimator):
             trust = judge(method, *views, held_out[rows], new, kept)
             self.without_like_ = _finite(without_like(method, *views, new))[copy_of][np.sort(rows)]
         self.trust_ = trust if kept is None else replace(trust, kept=int(method.selected_.sum()))
-        self.method_, self.held_out_, self.line_, self.skipped_ = method, held_out, line, skipped
+        self.method_, self.config_, self.held_out_, self.line_, self.skipped_ = method, config, held_out, line, skipped
         self.ids_, self.n_source_, self.source_scores_ = np.array(target.ids), len(of_source), of_source
         self.thumbnails_ = thumbnails(target, held_out, line.threshold, rows)
         return self
@@ -227,7 +228,7 @@ class TwoFoldDetector(BaseEstimator):
         ------
         InputError : not fitted yet, or a place that cannot be written to.
         """
-        method, config, small = self.fitted(), self.config, self.thumbnails_ if pictures else None
+        method, config, small = self.fitted(), self.config_, self.thumbnails_ if pictures else None
         weights, tensors = resolved(config), method.state()
         if small is not None:
             tensors[NAME] = torch.from_numpy(small.pictures)
@@ -298,7 +299,7 @@ class TwoFoldDetector(BaseEstimator):
         if not np.isclose(witness, sheet.witness, rtol=same, atol=same * spread):
             raise foreign(path, f"one that scores {sheet.witness:.6g} where here it is {witness:.6g}")
         method.notes_, method.selected_ = dict(sheet.notes), None if sheet.selected is None else np.array(sheet.selected, bool)
-        detector.method_, detector.held_out_, detector.line_ = method, np.array(sheet.held_out), line
+        detector.method_, detector.config_, detector.held_out_, detector.line_ = method, config, np.array(sheet.held_out), line
         detector.without_like_ = np.array(sheet.without_like)
         detector.trust_, detector.skipped_, detector.thumbnails_ = sheet.trust, sheet.skipped, small
         detector.source_scores_, detector.n_source_ = np.array(sheet.source_scores), len(sheet.source_scores)

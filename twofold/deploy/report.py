@@ -114,7 +114,7 @@ def report_page(detector: TwoFoldDetector) -> str:
         histogram=histogram(detector.source_scores_, scores, line.threshold),
         shelves=_shelves(detector),
         limits=LIMITS,
-        method=detector.config.name,
+        method=detector.config_.name,
         size_px=method.size_px,
         colors={**COLORS, "grey": GREY, "ink": INK},
         signs=SIGNS,

@@ -109,8 +109,8 @@ NOISE = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
         ((BLACK, BLACK, BLACK), "of one colour each; see whether the camera"),
         ((BLACK, BLACK + 9), "of one colour each"),
         ((BLACK,), "of one colour"),
-        ((NOISE, NOISE, NOISE), "that differ, got the same 3 times"),
-        ((NOISE,), None),
+        ((NOISE, NOISE, NOISE), "wanted at least 2 target pictures, got 1 among 3, the others show the same"),
+        ((NOISE,), "wanted at least 2 target pictures, got 1; add"),
         ((NOISE, BLACK), None),
         ((BLACK, BLACK, NOISE), None),
         ((NOISE, NOISE, np.roll(NOISE, 1)), None),
@@ -118,24 +118,24 @@ NOISE = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
 )
 def test_identical_and_black_pictures_are_refused(pictures, words):
     if words is None:
-        refuse_dull(toy(*pictures), "target")
+        refuse_dull(toy(*pictures), "target", 2)
         return
     with pytest.raises(InputError, match=words):
-        refuse_dull(toy(*pictures), "target")
+        refuse_dull(toy(*pictures), "target", 2)
 
 
 def test_black_files_of_different_sizes_and_bytes_are_refused(tmp_path):
     for number in range(4):
         Image.new("RGB", (8 + number, 8)).save(tmp_path / f"{number}.jpg")
     with pytest.raises(InputError, match="wanted normal source pictures that show something, got 4 of one colour each"):
-        refuse_dull(load_pictures(tmp_path), "normal source")
+        refuse_dull(load_pictures(tmp_path), "normal source", 2)
 
 
 def test_a_picture_saved_anew_is_still_the_same_picture(tmp_path):
     for suffix in ("png", "bmp", "tif"):
         Image.fromarray(NOISE).save(tmp_path / f"x.{suffix}")
-    with pytest.raises(InputError, match="got the same 3 times"):
-        refuse_dull(load_pictures(tmp_path), "target")
+    with pytest.raises(InputError, match="got 1 among 3, the others show the same"):
+        refuse_dull(load_pictures(tmp_path), "target", 2)
 
 
 def test_two_pictures_are_enough_to_see_that_they_differ():
@@ -147,7 +147,7 @@ def test_two_pictures_are_enough_to_see_that_they_differ():
             return super().__getitem__(index)
 
     pictures = Watched(np.stack([NOISE, np.roll(NOISE, 1), *[NOISE] * 98]))
-    refuse_dull(Domain("own", "toy", pictures, [""] * 100, [str(i) for i in range(100)]), "target")
+    refuse_dull(Domain("own", "toy", pictures, [""] * 100, [str(i) for i in range(100)]), "target", 2)
     assert opened == [0, 1]
 
 

@@ -170,10 +170,8 @@ def test_a_frame_of_a_camera_that_hardly_moves_scores_like_the_others_and_a_stra
     (tmp_path / "target").mkdir()
     frame = Image.open(next((tmp_path / "one").iterdir()))
     for i in range(20):
-        frame.putpixel((0, 0), (i // 10, 0, 0))  # nothing but a corner flickers: the very same twenty are refused
-        number = PngInfo()
-        number.add_text("frame", str(i))  # no copies: other bytes
-        frame.save(tmp_path / "target" / f"{i}.png", pnginfo=number)
+        frame.putpixel((0, 0), (7 * i % 20, 0, 0))  # nothing but a corner flickers
+        frame.save(tmp_path / "target" / f"{i}.png")
     write(target, stranger, tmp_path / "new")
     frame.save(tmp_path / "new" / "0000 again.bmp")
     detector = small("pooled_gaussian").fit(source, tmp_path / "target")
@@ -181,6 +179,16 @@ def test_a_frame_of_a_camera_that_hardly_moves_scores_like_the_others_and_a_stra
     assert abs(same) < 1 < strange
     detector.save(tmp_path / "d")  # the narrowest Gaussians there are
     np.testing.assert_array_equal(TwoFoldDetector.load(tmp_path / "d", "cpu").anomaly_score(tmp_path / "new"), [same, strange])
+
+
+def test_pictures_that_show_the_same_are_not_many(folders, tmp_path):
+    frame, strange = (Image.open(folders[0] / name / sorted(os.listdir(folders[0] / name))[0]) for name in ("target", "new"))
+    for i in range(25):
+        number = PngInfo()
+        number.add_text("frame", str(i))  # no copies: other bytes
+        (strange if i == 24 else frame).save(tmp_path / f"{i}.png", pnginfo=number)
+    with pytest.raises(InputError, match="wanted at least 20 target pictures, got 2 among 25, the others show the same"):
+        small("pooled_gaussian").fit(folders[0] / "source", tmp_path)
 
 
 def test_twenty_pictures_are_enough_and_nineteen_are_not(folders, tmp_path):

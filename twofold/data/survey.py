@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -85,8 +86,8 @@ def refuse_unreadable(domains: Sequence[Domain], strict: bool = False) -> None:
         raise InputError(f"wanted {wanted} of {names} readable, got {'; and '.join(got)}; replace or remove them")
 
 
-def refuse_dull(domain: Domain, words: str) -> None:
-    """Stop where pictures show nothing to learn from: all the same, or each of a single colour.
+def refuse_dull(domain: Domain, words: str, least: int) -> None:
+    """Stop where pictures show too little to learn from: each a single colour, or too few that differ.
 
     Only as many pictures are opened as it takes to see that it is not so.
 
@@ -94,32 +95,31 @@ def refuse_dull(domain: Domain, words: str) -> None:
     ----------
     domain : at least one picture.
     words : what they were to be, such as ``"normal source"``.
+    least : how many have to differ, in whatever pixel.
 
     Raises
     ------
-    InputError : all are identical, pixel by pixel, or each is of one colour.
+    InputError : fewer differ, or each is of one colour.
 
     >>> from twofold.data.domains import ArrayPictures
     >>> black = Domain("own", "desk", ArrayPictures(np.zeros((3, 8, 8), np.uint8)), [""] * 3, ["a", "b", "c"])
-    >>> refuse_dull(black, "target")
+    >>> refuse_dull(black, "target", 2)
     Traceback (most recent call last):
     twofold.errors.InputError: wanted target pictures that show something, got 3 of one colour each; ...
     """
-    first, flat, same = None, True, True
-    for row in range(len(domain)):
+    n, seen, flat = len(domain), set(), True
+    for row in range(n):
         picture = domain.pictures[row]
-        first = first or picture
         flat = flat and all(low == high for low, high in picture.getextrema())
-        same = same and picture.size == first.size and picture.tobytes() == first.tobytes()
-        if not flat and not same:
+        seen.add(hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).digest())
+        if not flat and len(seen) >= least:
             return
     if flat:
-        got = f"that show something, got {len(domain)} of one colour each; see whether the camera saw anything"
-    elif len(domain) > 1:
-        got = f"that differ, got the same {len(domain)} times; give pictures of more than one thing"
-    else:
-        return
-    raise InputError(f"wanted {words} pictures {got}")
+        raise InputError(
+            f"wanted {words} pictures that show something, got {n} of one colour each; see whether the camera saw anything"
+        )
+    same = "" if len(seen) == n else f" among {n}, the others show the same"
+    raise InputError(f"wanted at least {least} {words} pictures, got {len(seen)}{same}; add pictures")
 
 
 def alike(domain: Domain) -> list[list[str]]:

@@ -86,6 +86,11 @@ def test_no_method_imports_another_method_and_the_loop_imports_no_part():
     assert not {name for name in imported(ROOT / "methods" / "training.py") if name.startswith("parts")}
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_private_name_is_imported(path):
+    assert not [name for name in imported(path) if any(part.startswith("_") for part in name.split("."))]
+
+
 def test_the_sealed_answers_enter_no_method():
     assert all(not name.startswith("data.tasks") for path in (ROOT / "methods").glob("*.py") for name in imported(path))
 

@@ -41,7 +41,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ImageFont
 
-from twofold.data.digits import FONTS, _glyph
+from twofold.data.digits import FONTS, glyph
 from twofold.data.domains import ArrayPictures, Domain, FilePictures
 from twofold.data.emoji import concept, drawings, subcategories
 from twofold.data.folders import load_pictures
@@ -162,6 +162,6 @@ def _letters() -> Domain:
     fonts = [ImageFont.truetype(f"{get_data_path()}/fonts/ttf/{name}.ttf", size=104) for name in FONTS]
     rng = np.random.default_rng(RENDERING_SEED)
     letters = np.repeat(list(LETTERS), GLYPHS_PER_LETTER).tolist()
-    pixels = np.stack([_glyph(letter, fonts[i % len(fonts)], rng) for i, letter in enumerate(letters)])
+    pixels = np.stack([glyph(letter, fonts[i % len(fonts)], rng) for i, letter in enumerate(letters)])
     ids = [f"{CLASS}/{letter}{i % GLYPHS_PER_LETTER:02}" for i, letter in enumerate(letters)]
     return Domain(CLASS, "letters", ArrayPictures(pixels), [CLASS] * len(ids), ids)

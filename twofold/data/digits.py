@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from twofold.data.domains import ArrayPictures, Domain
 from twofold.errors import InputError
 
-__all__ = ["DIGITS_DOMAINS", "load_digits_domain"]
+__all__ = ["DIGITS_DOMAINS", "FONTS", "glyph", "load_digits_domain"]
 
 GLYPHS_PER_CLASS = 200
 GLYPH_SIZE_PX = 32
@@ -25,10 +25,26 @@ FONTS = (
 )
 
 
-def _glyph(digit: int, font: ImageFont.FreeTypeFont, rng: np.random.Generator) -> np.ndarray:
-    """White digit on black, turned, sheared, scaled and moved at random; drawn large and reduced once."""
+def glyph(sign: int | str, font: ImageFont.FreeTypeFont, rng: np.random.Generator) -> np.ndarray:
+    """A white digit or letter on black, turned, sheared, scaled and moved at random; drawn large and reduced once.
+
+    Parameters
+    ----------
+    sign : what is drawn.
+    font : of 104 px.
+    rng : what draws the movement.
+
+    Returns
+    -------
+    (32, 32) uint8.
+
+    >>> from matplotlib import get_data_path
+    >>> font = ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", size=104)
+    >>> glyph(3, font, np.random.default_rng(0)).shape
+    (32, 32)
+    """
     canvas = Image.new("L", (128, 128), 0)
-    ImageDraw.Draw(canvas).text((64, 64), str(digit), fill=255, font=font, anchor="mm")
+    ImageDraw.Draw(canvas).text((64, 64), str(sign), fill=255, font=font, anchor="mm")
     angle, shear = np.deg2rad(rng.uniform(-15, 15)), rng.uniform(-0.2, 0.2)
     zoom_x, zoom_y = rng.uniform(0.85, 1.2, size=2)
     move = rng.uniform(-8, 8, size=2)
@@ -46,7 +62,7 @@ def _type() -> tuple[np.ndarray, np.ndarray]:
     fonts = [ImageFont.truetype(f"{get_data_path()}/fonts/ttf/{name}.ttf", size=104) for name in FONTS]
     rng = np.random.default_rng(RENDERING_SEED)
     digits = np.repeat(np.arange(10), GLYPHS_PER_CLASS)
-    return np.stack([_glyph(digit, fonts[i % len(fonts)], rng) for i, digit in enumerate(digits)]), digits
+    return np.stack([glyph(digit, fonts[i % len(fonts)], rng) for i, digit in enumerate(digits)]), digits
 
 
 def _optdigits() -> tuple[np.ndarray, np.ndarray]:

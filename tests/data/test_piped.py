@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from twofold.data import DATASETS, check, load_domain, load_pair, normal_classes, where
-from twofold.data.piped import find_piped_root, load_mask, load_piped_domain
+from twofold.data.piped import find_piped_root, load_piped_domain
 from twofold.data.tasks import build_task
 from twofold.errors import InputError
 
@@ -100,29 +100,6 @@ def test_good_alone_is_ever_normal(papers):
     assert normal_classes("piped", "GLA01_TL", "NEW01_RL", papers) == ["good"]
 
 
-# --- masks -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["GLA01_TL", "NEW01_RL"])
-def test_a_mask_is_true_where_its_file_is_black(name, papers):
-    mask = load_mask(name, f"Defects/PA_{name}_S_D_02_3.bmp", papers)
-    assert (mask.shape, mask.dtype) == ((6, 8), bool)
-    assert mask[0].all()
-    assert not mask[1:].any()
-
-
-def test_a_mask_is_of_a_faulty_picture_alone(papers):
-    for wrong in ("NoDefects/PA_GLA01_TL_S_ND_01_1.bmp", "Defects/no.bmp", "Defects/GroundTruth/PA_GLA01_TL_S_GT_01_1.bmp", ""):
-        with pytest.raises(InputError, match="wanted the id of a faulty picture of GLA01_TL"):
-            load_mask("GLA01_TL", wrong, papers)
-
-
-def test_a_missing_mask_is_named(papers):
-    (papers / "piped/data/PA_GLA01_TL/Defects/GroundTruth/PA_GLA01_TL_S_GT_01_1.bmp").unlink()
-    with pytest.raises(InputError, match=r"wanted the mask of .*S_D_01_1.bmp, got none in .*Ground\*; git clone"):
-        load_mask("GLA01_TL", "Defects/PA_GLA01_TL_S_D_01_1.bmp", papers)
-
-
 # --- refusals and the check ------------------------------------------------------------------------------------------
 
 
@@ -170,10 +147,7 @@ def test_true_piped_has_the_published_counts(true_piped):
 
 
 @pytest.mark.parametrize("name", DATASETS["piped"])
-def test_true_sheets_and_masks(name, true_piped):
+def test_true_sheets(name, true_piped):
     domain = load_piped_domain(name, true_piped)
     sheets, counts = np.unique(domain.groups, return_counts=True)
     assert (len(sheets), set(counts.tolist())) == ((12, {8}) if name == "BDP01_TL" else (24, {4}))
-    shares = [load_mask(name, path, true_piped).mean() for path in domain.ids[domain.class_names == "faulty"]]
-    assert len(shares) == 48
-    assert 0 < min(shares) <= max(shares) < 0.2

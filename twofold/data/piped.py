@@ -13,15 +13,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
-
 from twofold.data.checks import CheckReport, CheckRow
 from twofold.data.domains import Domain, FilePictures
 from twofold.data.folders import given_root, list_pictures, subfolders
-from twofold.data.reading import read
 from twofold.errors import InputError
 
-__all__ = ["PIPED_DOMAINS", "PIPED_NORMAL", "check_piped", "find_piped_root", "load_mask", "load_piped_domain"]
+__all__ = ["PIPED_DOMAINS", "PIPED_NORMAL", "check_piped", "find_piped_root", "load_piped_domain"]
 
 SOURCE_NOTE = "git clone https://github.com/bianconif/PIPED (its folder data/)"
 
@@ -110,34 +107,6 @@ def load_piped_domain(name: str, root: str | os.PathLike[str] | None = None) -> 
         [path for _, _, path in rows],
         [f"piped/{name}/{_sheet(stem)}" for _, stem, _ in rows],
     )
-
-
-def load_mask(name: str, picture_id: str, root: str | os.PathLike[str] | None = None) -> np.ndarray:
-    """Where the fault of a picture is.
-
-    Parameters
-    ----------
-    name, root : as for ``load_piped_domain``.
-    picture_id : id of a faulty picture of this domain.
-
-    Returns
-    -------
-    (h, w) bool in the picture's own size; True is fault, drawn black in the file.
-
-    Raises
-    ------
-    InputError : the id is not that of a faulty picture, or its mask is missing or cannot be read.
-    """
-    place = _paper(name, root)
-    folder, _, file = picture_id.partition("/")
-    if folder != CLASS_FOLDERS["faulty"] or file not in _crops(place / folder):
-        raise InputError(
-            f"wanted the id of a faulty picture of {name}, such as Defects/*.bmp, got {picture_id!r}; take it of ids"
-        )
-    masks = _masks(place)
-    if file not in masks:
-        raise InputError(f"wanted the mask of {place / picture_id}, got none in {place / folder}/Ground*; {SOURCE_NOTE}")
-    return np.asarray(read(masks[file]))[..., 0] < 128
 
 
 def check_piped(root: str | os.PathLike[str] | None = None) -> CheckReport:

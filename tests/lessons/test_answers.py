@@ -103,7 +103,7 @@ GIVEN = {  # notebook -> variables, made by hand, that its exercises read
         "gains": {"the encoder's last layer alone": {"gain": pd.Series([3.0])}, "its source": {"gain": pd.Series([1.0])}},
     },
 }
-NOT_A_NUMBER = [True, "many", [1, 2], {"a": 1}, float("nan"), len]
+NOT_A_NUMBER = [True, "many", [1, 2], {"a": 1}, float("nan"), len, 10**400, "1e999", "1e999/2"]
 TRIED = {  # exercise -> right answers, wrong ones
     "00.1": ([], [lambda t, x, k: np.zeros(len(x)), lambda t, x, k: None, lambda: 1, 3]),
     "00.2": (["falls", "Falls", "FALLS ", "down"], ["rises", "stays", "perhaps", 1]),

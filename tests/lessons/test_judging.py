@@ -35,6 +35,11 @@ NUMBER, SHARE, EXACT = Number(None, ()), Number(None, (), of="share"), Number(No
         (EXACT, 0.2, 0.25, (False, "")),
         (EXACT, 25, 0.25, (True, "25 percent is the share 0.25")),
         (Count(None, ()), 3.0, 3, (True, "")),
+        (Count(None, ()), "6,400", 6400, (True, "")),
+        (Count(None, ()), "1,234,567 pictures", 1234567, (True, "")),
+        (Count(None, ()), "6,0", 6, (True, "")),
+        (NUMBER, "6,400", 6.4, (True, "")),
+        (NUMBER, "2/3", 2 / 3, (True, "")),
         (Count(None, ()), 4, 3, (False, "one off: does the border itself count?")),
     ],
 )
@@ -52,6 +57,14 @@ def test_a_number_is_read_as_it_was_meant(kind, answer, right, wanted):
         ([1, 2], "wanted one number, got 2 in a list; which of them is it?"),
         ({}, "got a dict"),
         (np.nan, "wanted a finite number, got nan"),
+        (np.inf, "wanted a finite number, got inf"),
+        (10**400, "too large to be held"),
+        (Fraction(10**400), "too large to be held"),
+        ("12e400", "too large to be held"),
+        ("1e999", "too large to be held"),
+        ("1e999/2", "too large to be held"),
+        ("1e999 %", "too large to be held"),
+        ("1e99999999999999999999", "too large to be held"),
         (object(), "got a object"),
     ],
 )
@@ -64,8 +77,9 @@ def test_an_odd_answer_is_told_what_was_wanted(answer, said):
 def test_a_count_is_whole():
     with pytest.raises(Odd, match=r"a whole number, got 2\.5"):
         Count(None, ()).judge(2.5, 3)
-    with pytest.raises(Odd, match="a whole number"):
-        Count(None, ()).judge("3 %", 3)
+    for answer in ("3 %", "6,4", "6.400", "6,400.5"):
+        with pytest.raises(Odd, match="a whole number"):
+            Count(None, ()).judge(answer, 6400)
 
 
 def test_a_word_that_is_none_of_the_choices_is_guessed():
@@ -82,6 +96,7 @@ def test_a_word_that_is_none_of_the_choices_is_guessed():
         (lambda x: print("", end=""), "it returns nothing; does it end in return?"),
         (lambda x: "three", "what is no number"),
         (lambda x: [1.0, 2.0], "wanted the shape (), got (2,)"),
+        (lambda x: 10**400, "a number that is too large to be held"),
         (lambda x: float("nan"), "wanted 3, got nan"),
         (lambda x: sum(x) + 1, "wanted 3, got 4"),
         (lambda x: sum(x), "equal to the library on: two numbers"),

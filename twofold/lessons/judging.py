@@ -7,7 +7,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any
 
@@ -16,8 +16,10 @@ import numpy as np
 __all__ = ["Code", "Count", "Kind", "Number", "Odd", "Open", "Word", "plain"]
 
 WRITTEN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?:/(\d+))?\s*(%|percent)?\s*[a-z ]*", re.IGNORECASE)
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
 SMALLEST_WORDS = 12  # of an open answer
 ROUGHEST = 0.2  # half a unit of the last written digit, beside the number itself
+TOO_LARGE = "wanted a finite number, got one that is too large to be held; is its exponent right?"
 Found = tuple[bool, str]  # right or not, and what is to be said about it
 
 
@@ -43,21 +45,30 @@ class Figure:
     percent: bool = False
 
 
-def _figure(answer: Any) -> Figure:
-    """What number somebody meant; ``Odd`` where none can be meant."""
+def _figure(answer: Any, count: bool = False) -> Figure:
+    """What number somebody meant, ``6,400`` as a count or else with a decimal comma; ``Odd`` where none can be meant."""
     if isinstance(answer, bool) or callable(answer):
         raise Odd(f"wanted a number, got {'a function; call it' if callable(answer) else answer}")
     if isinstance(answer, str):
-        match = WRITTEN.fullmatch(answer.strip().replace(",", ".").replace("−", "-"))
+        written = answer.strip().replace("−", "-")
+        if count and (whole := THOUSANDS.match(written)):
+            written = whole[0].replace(",", "") + written[whole.end() :]
+        match = WRITTEN.fullmatch(written.replace(",", "."))
         if not match:
             raise Odd(f"wanted a number, got the text {answer!r}")
-        if match[2] is not None and int(match[2]) == 0:
+        try:
+            digits, divisor = Decimal(match[1]), Decimal(match[2] or 1)
+        except InvalidOperation:  # an exponent that Decimal does not hold
+            raise Odd(TOO_LARGE) from None
+        if divisor == 0:
             raise Odd("wanted a number, got a division by zero")
-        digits = Decimal(match[1])
-        value = float(Fraction(digits) / int(match[2])) if match[2] else float(digits)
-        return Figure(value, 0.0 if match[2] else _last_digit(digits), bool(match[3]))
+        if not np.isfinite(float(digits)):
+            raise Odd(TOO_LARGE)
+        return Figure(float(digits / divisor), 0.0 if match[2] else _last_digit(digits), bool(match[3]))
     try:
         values = np.asarray(answer, dtype=float)
+    except OverflowError:
+        raise Odd(TOO_LARGE) from None
     except (TypeError, ValueError, RuntimeError):
         raise Odd(f"wanted a number, got a {type(answer).__name__}") from None
     if values.size != 1:
@@ -130,14 +141,14 @@ class Number(Kind):
 
 @dataclass(frozen=True)
 class Count(Kind):
-    """A whole number, which nobody rounds."""
+    """A whole number, which nobody rounds; its thousands may be set apart by commas."""
 
     def judge(self, answer: Any, right: int) -> Found:
         """
         >>> Count(None, ()).judge(449, 450)
         (False, 'one off: does the border itself count?')
         """
-        given = _figure(answer)
+        given = _figure(answer, count=True)
         if given.percent or given.value != round(given.value):
             raise Odd(f"wanted a count, a whole number, got {answer!r}")
         return given.value == right, "one off: does the border itself count?" if abs(given.value - right) == 1 else ""
@@ -207,6 +218,8 @@ class Code(Kind):
                 return False, "it returns nothing; does it end in return?"
             try:
                 got = np.asarray(got.detach() if hasattr(got, "detach") else got, dtype=float)
+            except OverflowError:
+                return False, f"on {name} it returns a number that is too large to be held"
             except (TypeError, ValueError):
                 return False, f"on {name} it returns what is no number and no array of numbers"
             if got.shape != wanted.shape:

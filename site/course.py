@@ -80,6 +80,7 @@ def lay_out(pages: Path) -> None:
     for page in pages.rglob("*.md"):
         up = "../" * (len(page.relative_to(pages).parts) - 1)
         text = FILES.sub(r"\1", page.read_text("utf-8")).replace(f"{up}../notebooks/", f"{up}chapters/")
+        text = text.replace("](../site/", "](../")  # of the pages beside the notebooks
         page.write_text(text.replace(f"{up}../figures/", f"{up}figures/"), "utf-8")
     trees = [toctree(["map", *entries], "Chapters")]
     for caption, names in SECTIONS.items():

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from twofold.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
-ORDER = ("00", "01", "02", "05", "15", "11", "13")  # chapters of the 90 minutes
+ORDER = ("00", "01", "02", "05", "15", "11", "13", "18")  # chapters of the 90 minutes
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
 HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>twofold</title>

@@ -1,4 +1,4 @@
-"""The curse in a plane: two worlds of points, ways of aligning them, and the terms of the adaptation bound (Eq. 2-4)."""
+"""The curse in a plane: two domains of points, ways of aligning them, and the terms of the adaptation bound (Eq. 2-4)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SHAPES = {  # angles of the anomalies' clusters around the normals, in degrees; 
 RULES = ("source_only", "align_all", "twofold", "oracle")  # the methods of the same names, with an affine map for a network
 NORMAL_STD = (1.0, 0.6)
 ANOMALY_DISTANCE, ANOMALY_STD = 4.5, 0.4
-TARGET_TURN, TARGET_SCALE, TARGET_SHIFT = np.deg2rad(25.0), 1.3, (-1.4, -2.0)  # what the change of world does to all points
+TARGET_TURN, TARGET_SCALE, TARGET_SHIFT = np.deg2rad(25.0), 1.3, (-1.4, -2.0)  # what the change of domain does to all points
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Points (n, 2) of both worlds; labels are 0 normal, 1 anomalous, and only those that are held out serve to judge."""
+    """Points (n, 2) of both domains; labels are 0 normal, 1 anomalous, and only those that are held out serve to judge."""
 
     source: np.ndarray  # normal, all that a one-class method knows of the source
     source_test: np.ndarray  # with anomalies, which the bound asks for and one-class training never has
@@ -41,7 +41,7 @@ class Scene:
     selected: np.ndarray  # (n,) bool, target points that an alignment was fitted on
 
 
-def _world(rng: np.random.Generator, shape: str, n_normal: int, n_anomalous: int) -> np.ndarray:
+def _points(rng: np.random.Generator, shape: str, n_normal: int, n_anomalous: int) -> np.ndarray:
     normals = rng.normal(size=(n_normal, 2)) * NORMAL_STD
     angles = SHAPES[shape]
     turn = rng.uniform(0, 360, n_anomalous) if angles is None else rng.choice(angles, n_anomalous)
@@ -86,12 +86,12 @@ def simulate(shape: str = "coherent", anomaly_ratio: float = 0.25, n: int = 600,
     tests, heap = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
     test_labels = np.repeat([0, 1], n)
     return Scene(
-        source=_world(tests, shape, n, 0),
-        source_test=_world(tests, shape, n, n),
+        source=_points(tests, shape, n, 0),
+        source_test=_points(tests, shape, n, n),
         source_test_labels=test_labels,
-        target_test=_shifted(_world(tests, shape, n, n)),
+        target_test=_shifted(_points(tests, shape, n, n)),
         target_test_labels=test_labels,
-        target=_shifted(_world(heap, shape, n - n_anomalous, n_anomalous)),
+        target=_shifted(_points(heap, shape, n - n_anomalous, n_anomalous)),
         target_labels=np.repeat([0, 1], [n - n_anomalous, n_anomalous]),
         selected=np.zeros(n, bool),
     )

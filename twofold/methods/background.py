@@ -45,7 +45,8 @@ class BackgroundMethod(FrozenMethod):
     .. math:: a(x) = \frac{1}{L} \sum_l \frac{e_l(x) - \operatorname{med} e_l}{\operatorname{iqr} e_l}, \qquad
         e_l(x) = \log d_l(x) - \lambda g_l(x)
 
-    d is the squared distance to what is normal, g the ``general_oddness``. With ``auto`` the pile is the nearest to the
+    d is the squared distance to what is normal, g the ``general_oddness``: the logarithm of the squared mean distance to the
+    nearest generic pictures. With ``auto`` the pile is the nearest to the
     pictures taken for normal, and none where all are far.
     """
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from given import around, together
+from given import around, runs, together
 
 from twofold.errors import InputError
 from twofold.lessons import which_clustering as clusters
@@ -57,18 +57,35 @@ PACS = pd.DataFrame(
 SCARCE = pd.DataFrame(
     {"method": "twofold", "normal": "3", "seed": 0, "anomaly_ratio": [0.3, 0.5, 0.7], "purity": [0.7, 0.6, 0.4]}
 )
+DETECTORS = {
+    ("dsvdd", "source_only"): 60.0,
+    ("dsvdd", "twofold"): 70.0,
+    ("dsvdd", "oracle"): 90.0,
+    ("msc", "source_only"): 30.0,
+    ("msc", "twofold"): 60.0,
+    ("msc", "oracle"): 80.0,
+}
 SPACE = SimpleNamespace(space=np.random.default_rng(0).normal(size=(12, 2)))
 GIVEN = {  # notebook -> variables, made by hand, that its exercises read
     "00": {"frame": TARGET_ONLY},
     "01": {"n_clusters": [2, 5], "curves": CURVES},
     "02": {"negatives": np.zeros((4, 2)), "temperatures": [0.02, 1.0], "losses": {"one_class": np.linspace(0.2, 0.3, 40)}},
-    "03": {"stds": pd.Series({("Clip Art->Product", "twofold"): 12.3}), "wide": OFFICE},
+    "03": {
+        "stds": pd.Series({("Clip Art->Product", "twofold"): 12.3}),
+        "wide": OFFICE,
+        "parts": {"first": together(around("twofold", 70.0), runs("source_only", 67, 70, 69, 72, 71))},
+    },
     "04": {
         "view": {"mean": pd.Series({"twofold": 80.0})},
         "floor": 60.0,
         "ceiling": 90.0,
         "printed": pd.DataFrame({"zero_shot": [90, 70, 80], "twofold": [80, 75, 70]}),
         "means": pd.Series({"target_only": 91.0, "twofold": 83.9}),
+        "shown": together(
+            around("few_shot[shots=10]", 60.0, told="shots", shots=10, base="few_shot"),
+            around("few_shot[shots=20]", 70.0, told="shots", shots=20, base="few_shot"),
+            around("target_gaussian", 90.0, shots=None),
+        ),
     },
     "05": {
         "frame": together(around("twofold", 70.0), around("density", 80.0)),
@@ -76,8 +93,16 @@ GIVEN = {  # notebook -> variables, made by hand, that its exercises read
         "quoted": {"auroc": pd.Series({"twofold": 77.07, "cluster_backbone": 70.0})},
     },
     "06": {"means": pd.DataFrame({"recall": [1.0, 0.6]}, index=[1, 8]), "heap": SPACE, "seeds": [0], "clusters": clusters},
-    "07": {"dsvdd_loss": dsvdd_loss, "center": torch.ones(2)},
-    "08": {"batch": toy_batch()},
+    "07": {
+        "dsvdd_loss": dsvdd_loss,
+        "center": torch.ones(2),
+        "anomaly_ratio": 0.3,
+        "frame": together(*(around(name, level, one_class=kind) for (kind, name), level in DETECTORS.items())),
+    },
+    "08": {
+        "batch": toy_batch(),
+        "frame": pd.DataFrame({"learning_rate": [0.01, 0.1, 0.1, 0.1], "collapsed": [True, True, False, True]}),
+    },
     "09": {"quoted": PACS, "parts": {}, "methods": []},
     "10": {
         "frame": together(SCARCE, around("oracle", 96.0, anomaly_ratio=0.3), around("oracle", 90.0, anomaly_ratio=0.7)),
@@ -85,12 +110,16 @@ GIVEN = {  # notebook -> variables, made by hand, that its exercises read
         "seeds": [0],
         "first_below": first_below,
     },
-    "11": {},
+    "11": {
+        "table": pd.DataFrame(
+            {"setting": ["learning_rate=10"] * 2, "finite": [True, True], "collapsed": [True, True]}, index=[4, 5]
+        )
+    },
     "12": {"after": pd.DataFrame({"normal": [1, 2, 1], "anomalous": [2, 5, 3]}, ["source_only", "twofold", "density"])},
     "13": {
         "table": pd.DataFrame(
             {"pair": "a", "told": ["", "", "labels"], "method": ["target_only", "twofold", "oracle"], "mean": [9, 8, 7]}
-        )
+        ).assign(n_classes=2, n_seeds=2, std_classes=4.5, std_seeds=1.2)
     },
     "14": {"steps": 40, "recipe": SimpleNamespace(batch_size=32), "by_hand": 60.0, "result": {"auroc": 71.0}},
     "15": {
@@ -101,7 +130,13 @@ GIVEN = {  # notebook -> variables, made by hand, that its exercises read
     "16": {
         "leads": {"same eyes": pd.DataFrame({"oracle": [98.331], "method": [98.0]})},
         "gains": {"the encoder's last layer alone": {"gain": pd.Series([3.0])}, "its source": {"gain": pd.Series([1.0])}},
+        "me": "pooled_gaussian",
+        "kinds": {
+            "of all other classes": around("pooled_gaussian", 80.0, anomaly_ratio=0.45),
+            "of one class": around("pooled_gaussian", 85.0, anomaly_ratio=0.45, anomaly_classes="one"),
+        },
     },
+    "18": {"fpr": 0.01, "detector": SimpleNamespace(labels_=np.zeros(80, int))},
 }
 NOT_A_NUMBER = [True, "many", [1, 2], {"a": 1}, float("nan"), len, 10**400, "1e999", "1e999/2"]
 TRIED = {  # exercise -> right answers, wrong ones
@@ -119,9 +154,12 @@ TRIED = {  # exercise -> right answers, wrong ones
     "03.2": ([0, 0.0, "0"], [10, 1, 0.1, *NOT_A_NUMBER]),
     "03.3": ([1, 1.0, "1"], [0, 2, 1.2, "1 %", *NOT_A_NUMBER]),
     "03.4": ([], [lambda b, a: [0, 0], lambda b, a: (a - b).mean(), lambda b, a: [b.min(), a.max()]]),
+    "03.6": ([2, "2"], [3, 0, -1, *NOT_A_NUMBER]),
     "04.1": ([2 / 3, 0.67, 67, "66.7 %", "2/3"], [0.5, 0.6, 80, *NOT_A_NUMBER]),
     "04.2": ([2], [1, 3, 2.04, *NOT_A_NUMBER]),
     "04.3": ([7.1, 7, "+7.1"], [-7.1, 7.6, *NOT_A_NUMBER]),
+    "04.5": ([], [lambda gains, gaps: (gains / gaps).mean(), lambda gains, gaps: gains.sum() / gaps.sum(), 0.5]),
+    "04.6": (["no", "It does not"], ["yes", "perhaps"]),
     "05.1": ([0.9, 90, "90 %"], [0.1, 10, 0.85, *NOT_A_NUMBER]),
     "05.2": ([12.3, 12, "12.3"], [0.123, 13, *NOT_A_NUMBER]),
     "05.3": ([7.07, 7.1, 7, "7.1 points"], [7.3, 8, -7.07, *NOT_A_NUMBER]),
@@ -135,12 +173,16 @@ TRIED = {  # exercise -> right answers, wrong ones
     "07.1": (["second", 2, "2", "The second"], ["first", 1, 3, 2.0]),
     "07.2": ([0, 0.0], [1, 2, *NOT_A_NUMBER]),
     "07.3": ([], [lambda z, c: (z - c).sum(), lambda z, c: ((z - c) ** 2).mean() + 1, None.__class__]),
+    "07.5": (["MSC", "msc", "the second"], ["DSVDD", "both"]),
     "08.1": ([1, 1.0], [10, 100, 0.1, *NOT_A_NUMBER]),
     "08.2": ([0], [1, 2, *NOT_A_NUMBER]),
     "08.3": ([], [lambda s, t, tau: s.sum() * 0, lambda s, t, tau: torch.zeros(3)]),
+    "08.5": ([2, "2"], [3, 1, -1, *NOT_A_NUMBER]),
     "09.1": ([7.0, 7, "7 points"], [10, 4, -7, *NOT_A_NUMBER]),
     "09.2": (["Art", "art", "Photo->Art", "photo→art", "art painting", "Art_Painting"], ["Cartoon", "Sketch", "Photo", 3]),
     "09.3": ([12.0, 12], [-12, 3, *NOT_A_NUMBER]),
+    "09.5": ([], [lambda gains, targets: sum(gains) / len(gains), lambda gains, targets: gains]),
+    "09.6": (["source_only", "the source alone"], ["target_only", "oracle"]),
     "10.1": ([0.5, 50, "1/2", "50%"], [0.8, 0.6, *NOT_A_NUMBER]),
     "10.2": ([0.9, 90], [0.1, 0, *NOT_A_NUMBER]),
     "10.3": ([0.7, 70, "70 %"], [0.5, 0.72, *NOT_A_NUMBER]),
@@ -150,6 +192,7 @@ TRIED = {  # exercise -> right answers, wrong ones
     "11.2": ([np.log(8), 2.08, 2.1], [2.01, 7, 1.95, *NOT_A_NUMBER]),
     "11.3": ([450, "450", 450.0], [449, 451, 430, 472, 900, *NOT_A_NUMBER]),
     "11.4": ([], [lambda s, z, b: False, lambda s, z, b: True]),
+    "11.6": (["one point", "collapsed"], ["NaN", "healthy", "fine"]),
     "12.1": ([1.5, "3/2"], [0.75, 2, *NOT_A_NUMBER]),
     "12.2": (
         ["twofold", "Twofold", "align the dominant cluster (paper)", "align the dominant cluster"],
@@ -158,6 +201,8 @@ TRIED = {  # exercise -> right answers, wrong ones
     "12.3": ([], [lambda z, c: z.sum(), lambda z, c: (z - c).norm(dim=1) + 1]),
     "12.5": (["narrower", "smaller"], ["wider", "same"]),
     "13.1": ([1, 1.0], [0, 2, *NOT_A_NUMBER]),
+    "13.3": ([], [lambda gains: 1, lambda gains: np.sign(gains.mean()), lambda gains: gains > 0]),
+    "13.4": (["classes", "Over classes"], ["seeds", "neither"]),
     "14.1": ([2560, "2560"], [1280, 2559, 40, *NOT_A_NUMBER]),
     "14.2": ([], [lambda t, n, rate: rate, lambda t, n, rate: rate * (1 - t / n), 0.01]),
     "14.3": (["lower", "Worse"], ["higher", "same", 60.0]),
@@ -166,6 +211,10 @@ TRIED = {  # exercise -> right answers, wrong ones
     "15.3": (["negatives", "Sparse tail"], ["positives", "oracle", "both"]),
     "16.1": ([0.331, 0.3, 0.33, "0.3 points"], [0.5, 0.4, -0.331, *NOT_A_NUMBER]),
     "16.2": (["the encoder’s last layer alone", "The encoder's last layer alone"], ["its source", "layers"]),
+    "16.3": ([], [lambda d, z, pile: np.log1p(d), lambda d, z, pile: d, lambda d, z, pile: np.log1p(d) - len(pile)]),
+    "16.5": (["of all other classes", "spread"], ["of one class", "a crowd", "neither"]),
+    "18.1": ([], [lambda new, known: [(known >= s).mean() for s in new], lambda new, known: np.zeros(len(new))]),
+    "18.2": ([0, "0"], [1, 10, -1, *NOT_A_NUMBER]),
 }
 PACS_RUNS = pd.DataFrame(
     {
@@ -176,7 +225,9 @@ PACS_RUNS = pd.DataFrame(
         "auroc": [82.0, 70.0],
     }
 ).assign(collapsed=False, oracle=False, told="", changed="", color="k", marker="o", words="")
-GIVEN["09"] |= {"class_means": class_means, "parts": {"first": PACS_RUNS}, "methods": ["target_only", "source_only"]}
+GIVEN["09"] |= {"class_means": class_means, "parts": {"first": PACS_RUNS}, "methods": ["target_only", "source_only"], "pd": pd}
+GIVEN["09"] |= {"pairs": [["digits", "type", "optdigits"], ["digits", "optdigits", "mnist"]]}
+GIVEN["09"]["parts"]["second"] = together(around("source_only", 95.0), around("target_only", 93.0))
 
 
 def checked(name, answer):
@@ -260,7 +311,8 @@ def test_every_printed_solution_is_right(path):
         assert checked(name, answer).right is True, name
 
 
-COMPUTED_ABOVE = {"00.2", "05.6", "10.6", "12.5"}  # read off what the notebook prints
+# read off what the notebook prints
+COMPUTED_ABOVE = {"00.2", "03.6", "04.6", "05.6", "07.5", "09.6", "10.6", "11.6", "12.5", "13.4", "16.5"}
 
 
 def test_the_next_hint_follows_the_next_wrong_answer():

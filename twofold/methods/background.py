@@ -46,8 +46,8 @@ class BackgroundMethod(FrozenMethod):
         e_l(x) = \log d_l(x) - \lambda g_l(x)
 
     d is the squared distance to what is normal, g the ``general_oddness``: the logarithm of the squared mean distance to the
-    nearest generic pictures. With ``auto`` the pile is the nearest to the
-    pictures taken for normal, and none where all are far.
+    nearest generic pictures. With ``auto`` the pile is the nearest to the pictures taken for normal, and none where all
+    are far.
     """
 
     def spaces(self, z: Tensor) -> list[Tensor]:

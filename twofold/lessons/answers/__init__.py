@@ -28,6 +28,7 @@ BOOKS = {  # number of a notebook -> its file here
     "14": "from_scratch",
     "15": "positives_or_negatives",
     "16": "beyond_the_paper",
+    "18": "your_own_pictures",
 }
 
 

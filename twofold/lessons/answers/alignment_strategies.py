@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from twofold.lessons.judging import Code, Number, Open
+from twofold.lessons.judging import Code, Count, Number, Open
 from twofold.parts.alignment import contrastive_loss, mmd_loss
 
 __all__ = ["ANSWERS"]
@@ -16,6 +16,12 @@ def _tenfold(nb: Any) -> float:
     """By how much MMD changes when all features are ten times as long."""
     source, target = nb.batch.source, nb.batch.target
     return float(mmd_loss(10 * source, 10 * target) / mmd_loss(source, target))
+
+
+def _fallen(nb: Any) -> int:
+    """Runs that collapsed at the rate of 0.1, before it was asked for none of any number."""
+    fast = nb.frame[nb.frame["learning_rate"] == 0.1]
+    return -1 if fast.empty else int(fast["collapsed"].sum())
 
 
 ANSWERS = {
@@ -42,5 +48,9 @@ ANSWERS = {
             "which all runs are alive; and says how many rates each was given."
         ),
         (),
+    ),
+    "08.5": Count(
+        _fallen,
+        ("put 0.1 behind the others in `learning_rates` and run the notebook again", "add up the last line above"),
     ),
 }

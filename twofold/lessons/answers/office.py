@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from twofold.lessons.judging import Code, Count, Number, Open
-from twofold.results.statistics import t_interval
+from twofold.results.statistics import ENOUGH_CLASSES, by_class, class_means, t_interval
 
 __all__ = ["ANSWERS"]
 
 
 def _interval(before: np.ndarray, after: np.ndarray) -> list[float]:
     return [float(edge) for edge in t_interval(after - before)]
+
+
+def _losing(nb: Any) -> int:
+    """Classes of the first pair that lose by adapting; none where they are too few to have been changed."""
+    classes = by_class(class_means(next(iter(nb.parts.values())), methods=["source_only", "twofold"])).dropna()
+    return int((classes["twofold"] < classes["source_only"]).sum()) if len(classes) >= ENOUGH_CLASSES else -1
 
 
 ANSWERS = {
@@ -43,5 +51,12 @@ ANSWERS = {
             "classes it is above zero, and n; under five classes no verdict."
         ),
         (),
+    ),
+    "03.6": Count(
+        _losing,
+        (
+            "put the five classes into `normals` and run the notebook again",
+            "the rows of the first pair: where is twofold under source_only? The title of its panel counts those that gain",
+        ),
     ),
 }

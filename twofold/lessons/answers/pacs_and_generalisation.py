@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from twofold.lessons.judging import Number, Open, Word
-from twofold.results.statistics import class_means
+import pandas as pd
+
+from twofold.lessons.judging import Code, Number, Open, Word
+from twofold.results.statistics import PAIR, class_means, over_trials
 
 __all__ = ["ANSWERS"]
 
@@ -27,6 +30,19 @@ def _unaligned(nb: Any) -> float:
     return float(means["target_only"] - means["source_only"])
 
 
+def _over_targets(gains: Sequence[float], targets: Sequence[str]) -> float:
+    places = pd.MultiIndex.from_tuples([("d", str(i), target) for i, target in enumerate(targets)], names=PAIR)
+    return over_trials(pd.Series(gains, index=places))["difference"]
+
+
+def _written(nb: Any) -> str:
+    """The higher of the source alone and the target alone, on a second pair whose source is written too."""
+    if list(nb.pairs[-1]) != ["digits", "optdigits", "mnist"]:
+        return ""
+    means = class_means(list(nb.parts.values())[-1], methods=nb.methods).set_index("method")["mean"]
+    return "source_only" if means["source_only"] > means["target_only"] else "target_only"
+
+
 ANSWERS = {
     "09.1": Number(_above_gnl, ("three targets, one mean each", "the mean of twofold minus the mean of gnl in `quoted`")),
     "09.2": Word(
@@ -46,5 +62,24 @@ ANSWERS = {
             "target would be worth, which target_only minus source_only measures on pairs where both can be had."
         ),
         (),
+    ),
+    "09.5": Code(
+        lambda nb: _over_targets,
+        (
+            "pairs into one target are judged by the same pictures: they count once",
+            "first a mean within each target, then a mean of these: pd.Series(gains).groupby(targets).mean() is the first",
+        ),
+        cases=lambda rng: {
+            "five pairs into three targets": (list(rng.normal(3, 5, 5)), ["cartoon", "sketch", "cartoon", "art", "cartoon"]),
+            "one target": (list(rng.normal(0, 5, 3)), ["sketch"] * 3),
+        },
+    ),
+    "09.6": Word(
+        _written,
+        (
+            'put ["digits", "optdigits", "mnist"] in the place of the second pair and run the notebook again',
+            "the lines under *What is the unlabelled target worth?*, those of the second pair",
+        ),
+        choices={"source_only": ["source", "the source alone"], "target_only": ["target", "the target alone", "the heap"]},
     ),
 }

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
-from twofold.lessons.judging import Count, Number, Open
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twofold.lessons.judging import Code, Count, Number, Open, Word
+from twofold.lessons.shots import shots_against
+from twofold.results.controls import over_pairs
+from twofold.results.statistics import PAIR
 
 __all__ = ["ANSWERS"]
+
+
+def _closed(gains: np.ndarray, gaps: np.ndarray) -> float:
+    places = pd.MultiIndex.from_tuples([("d", "s", str(i)) for i in range(len(gains))], names=PAIR)
+    return over_pairs(pd.DataFrame({"gain": gains, "gap": gaps}, index=places).reset_index())["closed"]
+
+
+def _reaches(nb: Any) -> str:
+    """Whether 20 labels reach what is told none, on the first pair; nothing before they were told."""
+    found = shots_against(nb.shown, "target_gaussian")
+    found = found[(found["shots"] == 20) & (found["base"] == "few_shot")]
+    return "" if found.empty else "yes" if found["difference"].iloc[0] >= 0 else "no"
+
 
 ANSWERS = {
     "04.1": Number(
@@ -27,5 +48,25 @@ ANSWERS = {
             "closed by more than the whole says so. It is a mistake only to call it an upper bound."
         ),
         (),
+    ),
+    "04.5": Code(
+        lambda nb: _closed,
+        (
+            "a sum of gains over a sum of gaps, not a mean of shares: a small gap makes a wild share",
+            "wide = gaps >= 1 says which pairs have a part in it; of none the answer is float('nan')",
+        ),
+        cases=lambda rng: {
+            "six pairs": (rng.normal(3, 4, 6), rng.uniform(2, 20, 6)),
+            "a gap under one point": (rng.normal(3, 4, 3), np.array([8.0, 0.4, 1.0])),
+            "no gap to close": (rng.normal(0, 1, 2), np.array([0.2, -3.0])),
+        },
+    ),
+    "04.6": Word(
+        _reaches,
+        (
+            "put 20 behind the 10 in `shots` and run the notebook again",
+            "the line under the last figure that names target_gaussian",
+        ),
+        choices={"yes": ["it does", "reaches"], "no": ["it does not", "never"]},
     ),
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from twofold.lessons.judging import Code, Count, Number, Open
+from twofold.lessons.judging import Code, Count, Number, Open, Word
 from twofold.runs.metrics import collapse_verdict
 
 __all__ = ["ANSWERS"]
@@ -17,6 +19,14 @@ def _endings(rng: np.random.Generator) -> dict[str, tuple]:
     outliers[:2], nan[7, 2] = 60.0, np.nan
     after = {"a healthy run": before / 3, "a NaN": nan, "a point": before / 500, "two outliers": outliers}
     return {name: ((z**2).sum(axis=1), z, before) for name, z in after.items()}
+
+
+def _ends(nb: Any) -> str:
+    """How the runs at a rate of 10 ended; nothing before there were any."""
+    wild = nb.table[nb.table["setting"] == "learning_rate=10"]
+    if wild.empty:
+        return ""
+    return "NaN" if not wild["finite"].all() else "one point" if wild["collapsed"].any() else "healthy"
 
 
 ANSWERS = {
@@ -48,5 +58,13 @@ ANSWERS = {
             "that stands still at the logarithm of a whole number is a sign too. A healthy run may still rank badly."
         ),
         (),
+    ),
+    "11.6": Word(
+        _ends,
+        (
+            "put 10.0 behind the others in `learning_rates` and run the notebook again",
+            "the line of learning_rate=10 under the first figure says why, the one before the exercises how many are finite",
+        ),
+        choices={"NaN": ["infinite", "not finite"], "one point": ["a point", "collapsed", "constant"], "healthy": ["alive"]},
     ),
 }

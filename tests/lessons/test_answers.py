@@ -315,6 +315,29 @@ def test_every_printed_solution_is_right(path):
 COMPUTED_ABOVE = {"00.2", "03.6", "04.6", "05.6", "07.5", "09.6", "10.6", "11.6", "12.5", "13.4", "16.5"}
 
 
+AS_FIRST_RUN = {  # exercise that changes a parameter -> what its notebook holds before, and every answer one may give
+    "03.6": ({"parts": {"first": together(runs("twofold", 70.0), runs("source_only", 60.0))}}, range(-1, 3)),
+    "04.6": ({"shown": GIVEN["04"]["shown"].query("shots != 20")}, ["yes", "no"]),
+    "07.5": ({"anomaly_ratio": 0.1}, ["DSVDD", "MSC"]),
+    "08.5": ({"frame": GIVEN["08"]["frame"].query("learning_rate != 0.1")}, range(-1, 3)),
+    "09.6": ({"pairs": [["digits", "type", "optdigits"], ["digits", "type", "mnist"]]}, ["source_only", "target_only"]),
+    "11.6": ({"table": GIVEN["11"]["table"].assign(setting="learning_rate=0.1")}, ["NaN", "one point", "healthy"]),
+    "13.4": ({"table": GIVEN["13"]["table"].assign(n_seeds=1)}, ["classes", "seeds"]),
+    "16.5": (
+        {"kinds": {kind: rows.assign(anomaly_ratio=0.3) for kind, rows in GIVEN["16"]["kinds"].items()}},
+        GIVEN["16"]["kinds"],
+    ),
+    "18.2": ({"fpr": 0.05}, range(-1, 3)),
+}
+
+
+@pytest.mark.parametrize("name", AS_FIRST_RUN)
+def test_before_its_parameter_is_changed_no_answer_is_right(name):
+    before, every = AS_FIRST_RUN[name]
+    for answer in every:
+        assert exercise(name, GIVEN[name[:2]] | before).check(answer).right is False
+
+
 def test_the_next_hint_follows_the_next_wrong_answer():
     said = [checked("11.3", answer) for answer in (3, 3, 4, 5)]
     assert ["1 of 2" in words for words in said] == [True, True, False, False]

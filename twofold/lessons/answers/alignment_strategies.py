@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from twofold.lessons.judging import Code, Count, Number, Open
@@ -18,10 +19,10 @@ def _tenfold(nb: Any) -> float:
     return float(mmd_loss(10 * source, 10 * target) / mmd_loss(source, target))
 
 
-def _fallen(nb: Any) -> int:
-    """Runs that collapsed at the rate of 0.1, before it was asked for none of any number."""
+def _fallen(nb: Any) -> float:
+    """Runs that collapsed at the rate of 0.1; NaN, which no answer equals, before there are any."""
     fast = nb.frame[nb.frame["learning_rate"] == 0.1]
-    return -1 if fast.empty else int(fast["collapsed"].sum())
+    return np.nan if fast.empty else fast["collapsed"].sum()
 
 
 ANSWERS = {

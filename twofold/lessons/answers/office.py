@@ -16,10 +16,10 @@ def _interval(before: np.ndarray, after: np.ndarray) -> list[float]:
     return [float(edge) for edge in t_interval(after - before)]
 
 
-def _losing(nb: Any) -> int:
-    """Classes of the first pair that lose by adapting; none where they are too few to have been changed."""
+def _losing(nb: Any) -> float:
+    """Classes of the first pair that lose by adapting; NaN, which no answer equals, while they are fewer than asked for."""
     classes = by_class(class_means(next(iter(nb.parts.values())), methods=["source_only", "twofold"])).dropna()
-    return int((classes["twofold"] < classes["source_only"]).sum()) if len(classes) >= ENOUGH_CLASSES else -1
+    return (classes["twofold"] < classes["source_only"]).sum() if len(classes) >= ENOUGH_CLASSES else np.nan
 
 
 ANSWERS = {

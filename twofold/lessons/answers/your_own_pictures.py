@@ -12,9 +12,9 @@ from twofold.lessons.judging import Code, Count, Open
 __all__ = ["ANSWERS"]
 
 
-def _alarms(nb: Any) -> int:
-    """Fitted pictures above a line that promises 1 %; none of any number before it was asked for."""
-    return int(nb.detector.labels_.sum()) if nb.fpr == 0.01 else -1
+def _alarms(nb: Any) -> float:
+    """Fitted pictures above a line that promises 1 %; NaN, which no answer equals, before it is asked for."""
+    return nb.detector.labels_.sum() if nb.fpr == 0.01 else np.nan
 
 
 ANSWERS = {

@@ -209,9 +209,11 @@ def tables(frame: pd.DataFrame) -> dict[str, str]:
 
     Parameters
     ----------
-    frame : the runs of ``planned``.
+    frame : the runs of ``planned``, in any order.
     """
-    project = project_folder()
+    project, places = project_folder(), {pair: i for i, pair in enumerate(COMPARED)}
+    place = pd.Series([places[pair] for pair in zip(*(frame[field] for field in PAIR), strict=True)], frame.index)
+    frame = frame.assign(place=place).sort_values(["place", "method", "normal", "seed"])
     table, claims = side_by_side(frame), check_claims(frame, TEXT)
     checks = verdicts(pd.read_csv(project / CHECKS, dtype={"normal": str}))
     found = winners(pd.read_csv(project / SEARCHES, dtype={"normal": str}))

@@ -243,7 +243,9 @@ class Known:
         if not rows:
             return None
         split = self._split(config.task)
-        return next((row for row in rows if split in (None, row["split_hash"])), None)
+        found = next((row for row in rows if split in (None, row["split_hash"])), None)
+        # under the name it has now: defaults may have moved since it was kept
+        return found and {**found, "method": config.name, "changed": config.changed}
 
     def among(self, configs: Iterable[RunConfig], device: str = "auto") -> dict[RunConfig, dict[str, Any]]:
         """Those of these runs that a row stands for, each with its row."""

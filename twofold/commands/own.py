@@ -254,7 +254,6 @@ def _say_twice(source: Domain, target: Domain, also: Domain | None = None) -> No
     from twofold.results.sentences import shared_words
 
     target = target if also is None else joined(target, also)
-    _say_copies("source", source)
     _say_copies("target", target)
     for line in shared_words(shared(source, target), len(target)):
         say(line)

@@ -71,8 +71,7 @@ class TwoFoldDetector(BaseEstimator):
     trust_ : what the pictures say of the detector, without a label.
     skipped_ : ``"source"`` and ``"target"``, those ``also_normal`` too -> id -> why it was not read.
     thumbnails_ : small pictures for the report, None where a file was written without.
-    n_source_, source_scores_ : pictures of the source, copies apart, and (n_source,) scores of theirs in no order that means
-        anything.
+    n_source_, source_scores_ : pictures of the source, and (n_source,) scores of theirs in no order that means anything.
 
     Raises
     ------
@@ -112,8 +111,8 @@ class TwoFoldDetector(BaseEstimator):
         also_normal : pictures of the target that someone has looked at and found normal, such as earlier false alarms: they
             join the target, are never put aside, and the line lets as many of their like pass as it promises.
 
-        Files that cannot be read are left out, and stand in ``skipped_`` with the reason. Of copies one is learned from and
-        counts for the line; the others have its score.
+        Files that cannot be read are left out, and stand in ``skipped_`` with the reason. Of copies in the target one is
+        learned from and counts for the line; the others have its score.
 
         Raises
         ------
@@ -131,7 +130,7 @@ class TwoFoldDetector(BaseEstimator):
         target = target if also is None else joined(target, also)
         skipped = {"source": dict(source.skipped), "target": dict(target.skipped)}
         own, (rows, copy_of) = _view(target), _distinct(target)
-        views = _view(source).subset(_distinct(source)[0]), own.subset(rows)
+        views = _view(source).subset(np.argsort(source.contents, kind="stable")), own.subset(rows)
         with single_thread():
             method = build(config, device)
             method.vouched = vouched
@@ -147,7 +146,7 @@ class TwoFoldDetector(BaseEstimator):
             self.without_like_ = _finite(without_like(method, *views, new))[copy_of][np.sort(rows)]
         self.trust_ = trust if kept is None else replace(trust, kept=int(method.selected_.sum()))
         self.method_, self.config_, self.held_out_, self.line_, self.skipped_ = method, config, held_out, line, skipped
-        self.ids_, self.n_source_, self.source_scores_ = np.array(target.ids), len(of_source), of_source
+        self.ids_, self.n_source_, self.source_scores_ = np.array(target.ids), len(source), of_source
         self.thumbnails_ = thumbnails(target, held_out, line.threshold, rows)
         return self
 

@@ -217,7 +217,7 @@ def tables(frame: pd.DataFrame) -> dict[str, str]:
     table, claims = side_by_side(frame), check_claims(frame, TEXT)
     checks = verdicts(pd.read_csv(project / CHECKS, dtype={"normal": str}))
     found = winners(pd.read_csv(project / SEARCHES, dtype={"normal": str}))
-    lines = [*claim_lines(claims[claims["verdict"] != "not run"]), *filter(None, [verdict_count(claims["verdict"])])]
+    lines = [*claim_lines(claims), *filter(None, [verdict_count(claims["verdict"])])]
     return {
         f"{TABLE}.csv": table.round(3).to_csv(index=False),
         f"{TABLE}.md": markdown_table(with_checks(table, checks, found)) + "\n",

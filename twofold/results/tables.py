@@ -236,14 +236,14 @@ def standing(frame: pd.DataFrame, methods: Sequence[str]) -> list[str]:
 
 
 def claim_lines(checked: pd.DataFrame) -> list[str]:
-    """The paper's claims as held against runs: a sentence a claim and pair, then how many verdicts these are.
+    """The paper's claims as held against runs: a sentence a claim and pair, those not run counted, then how many verdicts.
 
     Parameters
     ----------
     checked : from ``published.check_claims``.
     """
     lines = []
-    for row in checked.itertuples():
+    for row in checked[checked["verdict"] != "not run"].itertuples():
         ours = "" if pd.isna(row.difference) else f"ours {row.difference:+.1f}"
         ours += "" if pd.isna(row.low) else f" [{row.low:+.1f}, {row.high:+.1f}]"
         rest = " of the rest" if row.collapsed and ours else ""
@@ -251,4 +251,6 @@ def claim_lines(checked: pd.DataFrame) -> list[str]:
         pair = pair_name((row.dataset, row.source, row.target))
         sentence = f"{row.verdict}: {row.sentence} [{pair}]"
         lines.append("; ".join(filter(None, [sentence, row.collapsed, f"{rest} {ours}".strip(), quoted])))
+    for pair, rest in checked[checked["verdict"] == "not run"].groupby(PAIR, sort=False):
+        lines.append(f"not run: {len(rest)} of the claims [{pair_name(pair)}]")
     return [*lines, *filter(None, [verdict_count(checked["verdict"])])]

@@ -54,13 +54,13 @@ def figures_start_plain():
 
 @pytest.fixture(scope="session")
 def few_parts():
-    """In this context a detector judges itself by eight fits in place of thirty: where something else is tested, they do."""
+    """In this context a detector judges itself by four fits in place of thirty: where something else is tested, they do."""
 
     @contextmanager
     def few():
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("twofold.deploy.crossed.PARTS", 4)
-            patch.setattr("twofold.deploy.check.GROUPS", 4)
+            patch.setattr("twofold.deploy.crossed.PARTS", 2)
+            patch.setattr("twofold.deploy.check.GROUPS", 2)
             yield
 
     return few

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -21,6 +22,14 @@ FOLDER = REPOSITORY / "figures" / "embedded"
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 MANIFESTS = sorted(FOLDER.glob("[0-9]*.json"))
 FROM_FEATURES = {"11_verdict", "12_proxy_a_distance"}  # tables that no row can give
+
+
+@pytest.fixture(scope="module")
+def read_once():
+    """The committed table is read once for all notebooks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("twofold.runs.rows.read_rows", cache(read_rows))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +88,7 @@ def test_every_run_behind_a_committed_result_is_a_row(path, rows):
 
 
 @pytest.mark.parametrize("path", with_runs(), ids=lambda path: path.stem)
+@pytest.mark.usefixtures("read_once")
 def test_every_committed_table_is_what_its_notebook_makes_of_the_rows(path):
     manifest, lines = json.loads(path.read_text("utf-8")), []
     again = tables_again(REPOSITORY / "notebooks" / f"{path.stem}.ipynb", manifest["given"], REPOSITORY / TABLE, lines.append)

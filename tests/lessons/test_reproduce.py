@@ -33,6 +33,7 @@ from twofold.runs.presets import RECIPE_VERSION
 from twofold.runs.rows import read_rows, write_rows
 from twofold.runs.sweeps import run_one
 
+WITHOUT_RUNS = {"01_the_curse", "02_the_method", "14_from_scratch", "18_your_own_pictures"}
 FIGURE = """%matplotlib inline
 import matplotlib.pyplot as plt
 from twofold.lessons.study import Study
@@ -152,18 +153,13 @@ def test_an_exercise_makes_no_result_and_moves_no_hash():
     assert code_hash(new_notebook(cells=[cell, new_code_cell("answer = None")])) != code_hash(new_notebook(cells=[cell]))
 
 
-@pytest.mark.parametrize("preset", ["embedded-fast", "embedded"])
-def test_every_notebook_of_the_project_can_be_planned(preset):
+def test_every_notebook_of_the_project_can_be_planned():  # under embedded they are, in test_committed.py
     names = {name for path in notebooks() for name in elements(path)}
     assert names >= {*(f"table{i}" for i in range(1, 9)), *(f"figure{i}" for i in range(1, 6)), "quickstart"}
     for path in notebooks():
-        given = preset_parameters(preset, path.stem)
-        if "pacs" in str(given):  # is not at hand everywhere
-            digits = {name: [["digits", "type", "optdigits"]] for name in ("pairs", "trained_on", "worth_on") if name in given}
-            given = {**given, **digits}
+        given = preset_parameters("embedded-fast", path.stem)
         style = dict(mpl.rcParams)
-        configs = plan(path, given)
-        assert len(set(configs)) == len(configs)
+        assert bool(plan(path, given)) == (path.stem not in WITHOUT_RUNS)
         assert dict(mpl.rcParams) == style, "planning a notebook draws nothing"
 
 

@@ -13,7 +13,17 @@ import numpy as np
 import pandas as pd
 
 from twofold.errors import InputError
-from twofold.results.statistics import PAIR, PROTOCOL, above, by_class, class_means, one_of_each, over_trials, whole_classes
+from twofold.results.statistics import (
+    APART,
+    PAIR,
+    PROTOCOL,
+    above,
+    by_class,
+    class_means,
+    one_of_each,
+    over_trials,
+    whole_classes,
+)
 
 __all__ = ["LEAST_GAP", "best_controls", "over_pairs"]
 
@@ -54,6 +64,8 @@ def best_controls(
     if missing:
         had = ", ".join(frame["method"].unique())
         raise InputError(f"wanted runs of {', '.join(sorted(missing))}, got {had}; run them first")
+    read = dict.fromkeys([*APART, "method", "normal", "seed", "auroc", "collapsed", "config_hash"])
+    frame = frame[[field for field in read if field in frame]]  # few columns are copied fast
     rows = []
     for pair, runs in frame[frame["method"].isin(named)].groupby(PAIR, sort=False):
         rest, fallen = whole_classes(runs, needed=[method])

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from twofold.compute import pick_device
 from twofold.data import load_pair
-from twofold.data.domains import Domain
+from twofold.data.domains import ArrayPictures, Domain, FilePictures
 from twofold.errors import InputError
 from twofold.files import whole
 from twofold.methods import METHODS
@@ -187,6 +187,16 @@ def _of_row(row: Mapping[str, Any]) -> str:
     return _key(row["config"], {role: found["sha256"] for role, found in row["weights"].items() if found})
 
 
+class _Once:
+    """Pictures whose contents are taken once: a table holds all its tasks against the same files."""
+
+    def __init__(self, pictures: ArrayPictures | FilePictures) -> None:
+        self._n, self.content = len(pictures), cache(pictures.content)
+
+    def __len__(self) -> int:
+        return self._n
+
+
 class Known:
     """A table whose rows stand for finished runs.
 
@@ -273,7 +283,9 @@ class Known:
         pair = task.dataset, task.source, task.target
         if pair not in self._pairs:
             try:
-                self._pairs[pair] = load_pair(*pair, self.root)
+                self._pairs[pair] = tuple(
+                    dataclasses.replace(domain, pictures=_Once(domain.pictures)) for domain in load_pair(*pair, self.root)
+                )
             except InputError:
                 self._pairs[pair] = None
         if self._pairs[pair] is None:

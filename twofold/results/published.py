@@ -153,7 +153,7 @@ def _measured(runs: pd.DataFrame, claim: Any, overrides: Mapping[str, Any]) -> d
         (claim.worse_base, claim.worse_changed, claim.worse_ratio),
     ):
         name = _run_name(base, changed, runs.iloc[0], overrides)
-        known = [method for method in runs["method"].unique() if method.partition("[")[0] == base]
+        known = runs.loc[runs["base"] == base, "method"].unique()
         name = known[0] if base in RIVALS and len(known) == 1 else name
         side = runs[(runs["method"] == name) & np.isclose(runs["anomaly_ratio"], ratio)]
         sides.append(side.assign(method=f"{name} at {ratio:.0%}", anomaly_ratio=0.0))  # the ratio is in the name now

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO, get_args, get_origin
 
 from twofold.errors import InputError
@@ -53,23 +55,30 @@ def parsed(argv: list[str]) -> argparse.Namespace:
     for argument in argv:
         if "\0" in argument:
             raise InputError(f"wanted arguments without NUL, got {argument!r}; leave it out")
-    parser = _Parser(prog="twofold", description="Unsupervised domain adaptation for one-class anomaly detection.")
-    parsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (words, more, flags, fields) in COMMANDS.items():
-        command = parsers.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}. {more}")
-        if name == next((argument for argument in argv if argument in COMMANDS), None):
-            for flag, options in flags.items():
-                command.add_argument(flag, **options)
-            if fields:
-                _add_fields(command, fields)
+    parser, parsers = _parser(next((argument for argument in argv if argument in COMMANDS), None))
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
         name = arguments.command
-        known = re.findall(r"--[a-z][a-z-]*", parsers.choices[name].format_help())
+        known = re.findall(r"--[a-z][a-z-]*", parsers[name].format_help())
         close = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         raise InputError(f"wanted what 'twofold {name}' takes, got {unknown[0]!r}; {hint}see twofold {name} --help")
     return arguments
+
+
+@cache
+def _parser(named: str | None) -> tuple[_Parser, Mapping[str, argparse.ArgumentParser]]:
+    """The parser in which one command has its flags, and the parsers of all commands."""
+    parser = _Parser(prog="twofold", description="Unsupervised domain adaptation for one-class anomaly detection.")
+    parsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (words, more, flags, fields) in COMMANDS.items():
+        command = parsers.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}. {more}")
+        if name == named:
+            for flag, options in flags.items():
+                command.add_argument(flag, **options)
+            if fields:
+                _add_fields(command, fields)
+    return parser, parsers.choices
 
 
 def given(arguments: argparse.Namespace, lists: bool = False) -> dict[str, Any]:

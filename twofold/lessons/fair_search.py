@@ -99,6 +99,16 @@ MIXED: dict[str, list[tuple[dict[str, list[Any]], int]]] = {
     ]
     for method, chosen in _CHOSEN.items()
 }
+# What the first search of the paper's method had no room for: its own loss alone, with frozen stages and with ten clusters.
+WITHIN = "twofold_contrastive"
+MIXED[WITHIN] = [
+    ({"method": ["twofold"], **fields}, n)
+    for fields, n in (
+        ({}, 1),
+        ({"frozen_stages": [5, 3, 0], "n_clusters": [2, 5, 10], "learning_rate": [0.01, 0.003]}, 9),
+        ({"n_clusters": [5, 10], "lambda_alignment": [0.4, 1.0], "temperature": [1.0, 0.25]}, 6),
+    )
+]
 
 # The paper's method stays the alignment that its text describes first; the best of its search stands beside it.
 BESIDE = {"twofold": "twofold_mmd"}

@@ -27,6 +27,6 @@ def test_methods_are_said_by_where_they_fall_below_the_source():
         "On 1 class, too few for a verdict, below source only (60 %): "
         "align everything from 10% anomalies; align the dominant cluster from 50% anomalies; target only at no share"
     )
-    assert fall_words(means, class_means(runs("source_only", 60.0, collapsed=True))).startswith("source_only collapsed")
+    assert fall_words(means, class_means(runs("source_only", 60.0, collapsed=True))).startswith("source only collapsed")
     five = class_means(around("twofold", 50.0), ["anomaly_ratio", "method"])
     assert fall_words(five, level) == "Below source only (60 %): align the dominant cluster from 10% anomalies"

@@ -89,10 +89,15 @@ GIVEN = {  # notebook -> variables, made by hand, that its exercises read
     },
     "05": {
         "frame": together(around("twofold", 70.0), around("density", 80.0)),
-        "heap": {"normals repelled": pd.Series({"twofold": 0.123})},
+        "shares": {"normals repelled": pd.Series({"twofold": 0.123})},
         "quoted": {"auroc": pd.Series({"twofold": 77.07, "cluster_backbone": 70.0})},
     },
-    "06": {"means": pd.DataFrame({"recall": [1.0, 0.6]}, index=[1, 8]), "heap": SPACE, "seeds": [0], "clusters": clusters},
+    "06": {
+        "means": pd.DataFrame({"recall": [1.0, 0.6]}, index=[1, 8]),
+        "unlabelled": SPACE,
+        "seeds": [0],
+        "clusters": clusters,
+    },
     "07": {
         "dsvdd_loss": dsvdd_loss,
         "center": torch.ones(2),

@@ -69,7 +69,7 @@ def test_gains_are_said_by_objective_and_a_collapse_is_no_gain():
     sound = class_means(together(around("source_only", 50.0), around("twofold", 60.0)))
     fallen = class_means(together(around("source_only", 50.0), around("twofold", 60.0, collapsed=True)))
     said = lesson.gain_words({"DSVDD": sound, "MSC": fallen}, "source_only", "twofold")
-    assert said == "twofold to source_only: +10.0 points under DSVDD, no number (collapsed) under MSC"
+    assert said == "align the dominant cluster to source only: +10.0 points under DSVDD, no number (collapsed) under MSC"
 
 
 def test_the_arrows_and_points_of_both_objectives_lie_within_their_panels():

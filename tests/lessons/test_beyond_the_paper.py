@@ -23,7 +23,7 @@ from twofold.lessons.beyond_the_paper import (
     warning_table,
     warning_words,
 )
-from twofold.results.statistics import PROTOCOL
+from twofold.results.statistics import PROTOCOL, plain
 from twofold.results.tables import pair_name
 from twofold.runs.presets import PAIRS
 
@@ -138,7 +138,7 @@ def test_levels_go_from_the_last_group_s_control_to_the_oracle_and_write_the_lea
     assert [text.get_text() for text in ax.texts] == ["+2.0 [+0.9, +3.1]", "+0.5", "lead over\nsame eyes"]
     assert [line.get_xdata().tolist() for line in ax.lines] == [[93, 97], [97, 99]]
     assert ax.get_yticklabels()[1].get_text() == f"{pair_name(CONFIRMATION)} (confirmation)"
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["old", "same eyes", "told the true normals", ME]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["old", "same eyes", "told the true normals", plain(ME)]
 
 
 def test_what_the_steps_bring_adds_up_and_is_filled_where_its_interval_excludes_zero(figure):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from given import around, runs, together, written
 
-from twofold.lessons.components import heap_bars, heap_parts, steps
+from twofold.lessons.components import aligned_bars, aligned_parts, steps
 from twofold.parts.selection import selection_quality
 
 
@@ -45,17 +45,17 @@ def test_the_parts_of_the_target_are_those_that_counting_finds(seed):
     quality = selection_quality(taken, anomalous.astype(int))
     frame = runs("twofold", 80.0, anomaly_ratio=0.2, **{of: quality[of] for of in ("purity", "recall", "accuracy")})
     counted = [(taken & ~anomalous), (taken & anomalous), (~taken & anomalous), (~taken & ~anomalous)]
-    assert heap_parts(frame, ["twofold"]).iloc[0].tolist() == pytest.approx([part.mean() for part in counted])
+    assert aligned_parts(frame, ["twofold"]).iloc[0].tolist() == pytest.approx([part.mean() for part in counted])
 
 
 def test_an_errorless_selection_aligns_the_normals_and_repels_the_drawn_share():
     frame = around("oracle", 90.0, told="labels", purity=1.0, recall=1.0, accuracy=1.0)
-    assert heap_parts(frame, ["twofold", "oracle"]).loc["oracle"].tolist() == pytest.approx([0.9, 0, 0.1, 0])
+    assert aligned_parts(frame, ["twofold", "oracle"]).loc["oracle"].tolist() == pytest.approx([0.9, 0, 0.1, 0])
 
 
 def test_what_a_run_selected_is_known_where_it_collapsed():
     frame = runs("twofold", 80.0, purity=1.0, recall=1.0, accuracy=1.0, collapsed=True)
-    assert heap_parts(frame, ["twofold"]).notna().all(axis=None)
+    assert aligned_parts(frame, ["twofold"]).notna().all(axis=None)
 
 
 def test_every_bar_is_100_percent_wide_and_hatched_where_it_repels():
@@ -65,7 +65,7 @@ def test_every_bar_is_100_percent_wide_and_hatched_where_it_repels():
         index=["a", "b"],
     )
     figure, ax = plt.subplots()
-    heap_bars(parts, ax)
+    aligned_bars(parts, ax)
     ends = [max(bar.get_x() + bar.get_width() for bar in ax.patches if round(bar.get_y() + 0.31) == i) for i in range(2)]
     assert ends == pytest.approx([100, 100])
     assert [bar.get_hatch() for bar in ax.patches[::2]] == ["", "", "////", "////"]

@@ -20,7 +20,7 @@ from twofold.lessons.look_inside import (
     proxy_a_distance,
     tsne,
 )
-from twofold.results.statistics import look_of
+from twofold.results.statistics import look_of, plain
 from twofold.runs.config import configure
 from twofold.runs.run import build, prepare, run
 
@@ -167,7 +167,7 @@ def test_disagreement_is_one_of_ranks_and_not_of_units(taken):
     stretched = lesson.disagreement_rows(taken, "target_only", np.exp(40 * other), n=6, size_px=16)
     for a, b in zip(held, stretched, strict=True):
         assert torch.equal(a[1], b[1])
-    assert held[0][0] == f"normal 3: anomalous for {taken.config.name}, not for target_only"
+    assert held[0][0] == f"normal 3: anomalous for {plain(taken.config.name)}, not for target only"
 
 
 def test_against_its_own_ranking_turned_round_a_run_disagrees_at_its_ends(taken):
@@ -203,7 +203,7 @@ def test_arrows_lead_from_before_to_after(taken, ax):
     lesson.distance_arrows(table, ax)
     ends = [tuple(line.get_xdata()) for line in ax.lines]
     assert ends == [tuple(row) for row in table[["before", "after"]].to_numpy()]
-    assert [text.get_text() for text in ax.get_yticklabels()] == [taken.config.name]
+    assert [text.get_text() for text in ax.get_yticklabels()] == [plain(taken.config.name)]
     far = pd.concat([table, table.assign(after=-0.4)])
     ax.clear()
     lesson.distance_arrows(far, ax)
@@ -257,7 +257,7 @@ def test_anomalies_are_missed_below_the_highest_twentieth_of_the_normals(taken):
     labels = np.repeat([0, 1], [100, 4])
     run = replace(taken, labels=labels, scores=np.concatenate([np.arange(100.0), [10.0, 94.0, 95.0, 99.0]]))
     assert lesson.overlap(run) == 0.5
-    name = taken.config.name
+    name = plain(taken.config.name)
     said = "At the score that 5 % of the target's normals exceed, anomalies that are missed: "
     assert lesson.overlap_words([run]) == f"{said}50% under {name}"
     assert lesson.overlap_words([replace(run, scores=np.full(104, np.nan))]) == "No run has scores to show"
@@ -265,13 +265,13 @@ def test_anomalies_are_missed_below_the_highest_twentieth_of_the_normals(taken):
 
 def test_the_messages_count_what_their_pictures_show(taken):
     top, bottom = lesson.extreme_rows(taken, n=7, size_px=8)
-    name = taken.config.name
+    name = plain(taken.config.name)
     assert lesson.extreme_words([taken], 7) == (
         f"Normal 3: anomalies among the 7 most and the 7 least anomalous, {name} {int(top[2].sum())} and {int(bottom[2].sum())}"
     )
     mine, theirs = lesson.disagreement_rows(taken, "target_only", -taken.scores, n=7, size_px=8)
-    said = f"{int(top[2].sum())} of 7 of {name}, {int(bottom[2].sum())} of 7 of target_only"
-    assert lesson.disagreement_words([mine, theirs], [name, "target_only"]).endswith(said)
+    said = f"{int(top[2].sum())} of 7 of {name}, {int(bottom[2].sum())} of 7 of target only"
+    assert lesson.disagreement_words([mine, theirs], [taken.config.name, "target_only"]).endswith(said)
     seen = taken.task.target_train_labels
     assert lesson.selection_words([taken]).endswith(
         f"{taken.selected.sum()} of {len(seen)} are taken for normal, "

@@ -56,7 +56,12 @@ def test_a_dot_stands_at_the_mean_with_its_spread_and_is_hollow_where_labels_wer
     faces = (look_of("source_only").color, look_of("new").color, "white")
     assert [tuple(dot.get_facecolor()[0]) for dot in dots] == [to_rgba(color) for color in faces]
     assert written(ax) == ["60.0", "1/2 collapsed; of the rest 55.0", "85.0", "93.0"]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["source_only", "twofold", "new", "oracle"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "source only",
+        "align the dominant cluster",
+        "new",
+        "oracle",
+    ]
     first = next(found for found in ax.collections if isinstance(found, LineCollection))
     assert first.get_segments()[0].tolist() == [[50, 0], [70, 0]]  # one deviation to each side
     plt.close(figure)

@@ -29,44 +29,44 @@ def test_the_first_cluster_is_the_one_that_selection_takes(method):
 
 
 @pytest.fixture(scope="module")
-def heap():
-    return clusters.target_heap(configure("digits", "type", "optdigits", "3"))
+def unlabelled():
+    return clusters.unlabelled_target(configure("digits", "type", "optdigits", "3"))
 
 
-def test_a_heap_is_the_run_s_own(heap):
+def test_the_unlabelled_target_is_the_run_s_own(unlabelled):
     task = prepare(configure("digits", "type", "optdigits", "3")).task
-    assert (heap.labels == task.target_train_labels).all()
-    assert len(heap.space) == len(heap.pictures) == len(heap.labels)
-    assert np.allclose(heap.space.std(axis=0, ddof=1), 1)
-    bare = clusters.target_heap(configure("digits", "type", "optdigits", "3", whiten_dims=0))
+    assert (unlabelled.labels == task.target_train_labels).all()
+    assert len(unlabelled.space) == len(unlabelled.pictures) == len(unlabelled.labels)
+    assert np.allclose(unlabelled.space.std(axis=0, ddof=1), 1)
+    bare = clusters.unlabelled_target(configure("digits", "type", "optdigits", "3", whiten_dims=0))
     assert np.allclose(np.linalg.norm(bare.space, axis=1), 1, atol=1e-5)
 
 
 def test_a_run_that_does_not_cluster_there_is_refused():
     for fields in ({"method": "align_all"}, {"method": "cluster_backbone"}, {"selection": "knn"}):
         with pytest.raises(InputError, match="clusters in the encoder's space"):
-            clusters.target_heap(configure("digits", "type", "optdigits", "3", **fields))
+            clusters.unlabelled_target(configure("digits", "type", "optdigits", "3", **fields))
 
 
-def test_rows_hold_each_cluster_s_pictures_with_their_labels(heap):
-    found = clusters.clusters(heap.space, n_clusters=2)
-    rows = clusters.cluster_rows(heap, found, shown=5, size_px=16)
+def test_rows_hold_each_cluster_s_pictures_with_their_labels(unlabelled):
+    found = clusters.clusters(unlabelled.space, n_clusters=2)
+    rows = clusters.cluster_rows(unlabelled, found, shown=5, size_px=16)
     assert len(rows) == 2
     members = np.flatnonzero(found == 0)
-    assert rows[0][0] == f"dominant cluster: {len(members)} pictures, {(heap.labels[members] == 0).sum()} normal"
+    assert rows[0][0] == f"dominant cluster: {len(members)} pictures, {(unlabelled.labels[members] == 0).sum()} normal"
     assert all(tuple(pictures.shape) == (len(labels), 3, 16, 16) for _, pictures, labels, _ in rows)
-    everything = clusters.cluster_rows(heap, found, shown=10**4, size_px=8)
-    assert sum(len(labels) for _, _, labels, _ in everything) == len(heap.labels)
-    assert sum(int(sum(labels)) for _, _, labels, _ in everything) == heap.labels.sum()
+    everything = clusters.cluster_rows(unlabelled, found, shown=10**4, size_px=8)
+    assert sum(len(labels) for _, _, labels, _ in everything) == len(unlabelled.labels)
+    assert sum(int(sum(labels)) for _, _, labels, _ in everything) == unlabelled.labels.sum()
 
 
-def test_a_map_shows_every_picture_once_and_hides_labels_when_told(heap):
-    found = clusters.clusters(heap.space, n_clusters=2)
+def test_a_map_shows_every_picture_once_and_hides_labels_when_told(unlabelled):
+    found = clusters.clusters(unlabelled.space, n_clusters=2)
     figure, (told, hidden) = plt.subplots(1, 2)
-    clusters.cluster_map(heap, found, told)
-    clusters.cluster_map(heap, found, hidden, revealed=False)
+    clusters.cluster_map(unlabelled, found, told)
+    clusters.cluster_map(unlabelled, found, hidden, revealed=False)
     for ax in (told, hidden):
-        assert sum(len(c.get_offsets()) for c in ax.collections) == len(heap.labels)
+        assert sum(len(c.get_offsets()) for c in ax.collections) == len(unlabelled.labels)
     assert told.get_legend() is not None
     assert hidden.get_legend() is None
     plt.close(figure)
@@ -99,9 +99,9 @@ def test_a_selection_is_named_with_its_auroc_or_its_collapse():
 
 def test_a_map_draws_what_lies_far_out_at_its_edge_and_all_reach_as_far():
     space = np.concatenate([np.random.default_rng(0).normal(size=(50, 2)), [[90.0, 0.0]]])
-    heap = clusters.Heap(None, space, np.zeros(51, int))
+    unlabelled = clusters.Unlabelled(None, space, np.zeros(51, int))
     figure, ax = plt.subplots()
-    clusters.cluster_map(heap, np.zeros(51, int), ax, legend=False)
+    clusters.cluster_map(unlabelled, np.zeros(51, int), ax, legend=False)
     (low, high), mean, spread = ax.get_xlim(), space[:, 0].mean(), space[:, 0].std()
     drawn = np.concatenate([c.get_offsets() for c in ax.collections])
     assert low < drawn[:, 0].min() <= drawn[:, 0].max() < high
@@ -112,8 +112,8 @@ def test_a_map_draws_what_lies_far_out_at_its_edge_and_all_reach_as_far():
 
 
 def test_what_the_dominant_cluster_takes_is_said():
-    heap = clusters.Heap(None, np.zeros((4, 1)), np.array([0, 0, 1, 0]))
-    said = clusters.dominant_words({"K = 1": (heap, np.zeros(4, int)), "K = 2": (heap, np.array([0, 0, 1, 1]))})
+    unlabelled = clusters.Unlabelled(None, np.zeros((4, 1)), np.array([0, 0, 1, 0]))
+    said = clusters.dominant_words({"K = 1": (unlabelled, np.zeros(4, int)), "K = 2": (unlabelled, np.array([0, 0, 1, 1]))})
     assert said == "The dominant cluster takes of the target 100% at K = 1 (75% of it normal), 50% at K = 2 (100% of it normal)"
 
 

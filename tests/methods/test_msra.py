@@ -75,7 +75,7 @@ def test_scatter_and_gap_are_mean_distances_and_not_squares():
     assert gap_loss(torch.tensor(s), torch.tensor(t)).item() == pytest.approx(gap)
 
 
-def test_losses_of_a_heap_without_spread_have_a_gradient():
+def test_losses_of_a_set_without_spread_have_a_gradient():
     z = torch.ones(3, 2, requires_grad=True)
     (scatter_loss(z) + gap_loss(z, z)).backward()
     assert z.grad.isfinite().all()

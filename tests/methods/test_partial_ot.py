@@ -28,7 +28,7 @@ def spread(n, m, seed=0):
 
 
 @pytest.mark.parametrize(("n", "m", "mass"), [(6, 6, 0.5), (5, 9, 0.8), (12, 4, 0.6), (7, 7, 1.0)])
-def test_a_plan_moves_the_mass_within_both_heaps(n, m, mass):
+def test_a_plan_moves_the_mass_within_both_masses(n, m, mass):
     plan = partial_plan(spread(n, m), mass, 0.05)
     assert plan.sum() == pytest.approx(mass, rel=1e-6)
     assert plan.min() >= 0

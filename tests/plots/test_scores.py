@@ -87,6 +87,6 @@ def test_the_axis_reaches_down_to_the_worst_class(ax):
 def test_panels_that_are_given_the_same_methods_line_up(ax):
     rows = table(row("oracle", 90.0, 94.0), row("source_only", 50.0, 60.0))
     scores.class_dots(rows, ax, ["source_only", "twofold", "oracle"])
-    assert ticks(ax.yaxis) == ["source_only", "twofold", "oracle"]
+    assert ticks(ax.yaxis) == ["source only", "twofold", "oracle"], "a name without a row here is left as it is"
     classes = [found.get_offsets() for found in dots(ax) if len(found.get_offsets()) == 2]
     assert {tuple(places[:, 0]): places[0, 1] for places in classes} == {(90.0, 94.0): 2, (50.0, 60.0): 0}

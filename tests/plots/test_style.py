@@ -1,17 +1,22 @@
 """Looks, palette and places of labels: nothing falls over because of a name, and a look needs no drawing library."""
 
+import re
 import subprocess
 import sys
+from collections import Counter
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.colors import is_color_like
+from matplotlib.colors import is_color_like, to_rgb
 from matplotlib.markers import MarkerStyle
 
+import twofold
 from twofold.methods import METHODS
 from twofold.plots.style import (
     ALIGNMENT_LOOKS,
+    CLUSTER_GREYS,
     COLORS,
     GREY,
     HEADLINE_LETTERS,
@@ -52,11 +57,40 @@ def test_the_roles_have_a_colour_and_a_marker_each():
     assert len(set(COLORS.values())) == len(set(MARKERS.values())) == 4
 
 
-def test_a_method_wears_the_colour_of_a_role_only_where_it_looks_at_nothing_else():
-    roles = {color: role for role, color in COLORS.items()}
-    for looks in (LOOKS, SELECTION_LOOKS, ALIGNMENT_LOOKS):
-        worn = {name: roles[look.color] for name, look in looks.items() if look.color in roles}
-        assert worn.items() <= {"source_only": "source", "none": "source", "target_only": "target"}.items()
+def lab(color: str) -> np.ndarray:
+    """CIELAB (D65), in which a distance of 2 can just be seen."""
+    light = np.array(to_rgb(color))
+    light = np.where(light <= 0.04045, light / 12.92, ((light + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    x, y, z = np.cbrt(np.maximum(to_xyz @ light / to_xyz.sum(axis=1), 1e-3))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def test_no_method_selection_or_loss_looks_like_a_role_and_none_like_a_cluster():
+    looks = [look for looks in (LOOKS, SELECTION_LOOKS, ALIGNMENT_LOOKS) for look in looks.values()]
+    near = [
+        (look.words, role) for look in looks for role, own in COLORS.items() if np.linalg.norm(lab(look.color) - lab(own)) < 15
+    ]
+    assert near == []
+    assert not set(CLUSTER_GREYS) & {*COLORS.values(), *(look.color for look in looks)}
+    assert len(set(CLUSTER_GREYS)) == len(CLUSTER_GREYS)
+
+
+@pytest.mark.parametrize(("looks", "part"), [(SELECTION_LOOKS, "selection"), (ALIGNMENT_LOOKS, "alignment")])
+def test_a_part_wears_the_colour_of_a_method_only_where_that_method_is_made_of_it(looks, part):
+    for name, look in looks.items():
+        for method, (cls, changed) in METHODS.items():
+            if LOOKS[method].color == look.color:
+                assert getattr(cls.Settings(**changed), part) == name
+
+
+def test_a_colour_is_written_in_one_place():
+    written = Counter()
+    for path in Path(twofold.__file__).parent.rglob("*.py"):
+        for color in re.findall(r"\"(#[0-9A-Fa-f]{6})\"", path.read_text("utf-8")):
+            written[color.upper()] += len({color[i : i + 2].upper() for i in (1, 3, 5)}) > 1  # greys are ink
+    assert {color for color, n in written.items() if n > 1} == set()
+    assert written["#E69F00"] == 1
 
 
 def test_an_unknown_name_has_the_same_grey_look_every_time():

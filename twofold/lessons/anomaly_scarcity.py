@@ -39,7 +39,7 @@ def fall_words(means: pd.DataFrame, level: pd.DataFrame) -> str:
     """
     source = level["mean"].iloc[0]
     if pd.isna(source):
-        return "source_only collapsed: there is no level to fall below"
+        return f"{look_of('source_only').short} collapsed: there is no level to fall below"
     places = {}
     for method, rows in means.groupby("method", sort=False):
         below = first_below(rows.set_index("anomaly_ratio")["mean"], source)

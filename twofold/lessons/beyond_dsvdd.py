@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Arc
 from torch import Tensor
 
-from twofold.plots.style import COLORS, HALO, INK, MARKERS, SCORE_WORDS, collapsed_words, look_of_row
+from twofold.plots.style import COLORS, HALO, INK, MARKERS, SCORE_WORDS, collapsed_words, look_of_row, wrapped
 from twofold.results.sentences import few_words
+from twofold.results.statistics import plain
 
 __all__ = ["descent", "gain_bars", "gain_words", "objective_arrows", "pull", "pull_words", "toy_views"]
 
@@ -106,7 +107,7 @@ def objective_arrows(views: Tensor, center: Tensor, losses: Mapping[str, Callabl
         arrows = 0.42 * arrows / arrows.norm(dim=1).max()
         ax.add_patch(Arc((0, 0), 2, 2, theta1=-33, theta2=128, edgecolor="#CCCCCC", linewidth=1, zorder=0))
         for a, b in zip(views[:n], views[n:], strict=True):
-            ax.plot(*torch.stack([a, b]).T, color="#56B4E9", linewidth=9, alpha=0.35, solid_capstyle="round", zorder=1)
+            ax.plot(*torch.stack([a, b]).T, color=COLORS["source"], linewidth=9, alpha=0.2, solid_capstyle="round", zorder=1)
         ax.quiver(*views.T, *arrows.T, color=COLORS["source"], angles="xy", scale_units="xy", scale=1, zorder=4, **ARROW)
         ax.scatter(*views.T, color=COLORS["source"], marker=MARKERS["source"], s=40, edgecolor="white", zorder=5)
         ax.scatter(*center, color="black", marker="+", s=130, linewidth=2.2, zorder=6)
@@ -132,7 +133,7 @@ def gain_words(tables: Mapping[str, pd.DataFrame], control: str, method: str) ->
         gain = means[method] - means[control]
         parts.append(f"{'no number (collapsed)' if pd.isna(gain) else f'{gain:+.1f} points'} under {name}")
     n_classes = min(int(table["n_classes"].min()) for table in tables.values())
-    return f"{few_words(n_classes)}{method} to {control}: {', '.join(parts)}"
+    return f"{few_words(n_classes)}{plain(method)} to {plain(control)}: {', '.join(parts)}"
 
 
 def gain_bars(table: pd.DataFrame, control: str, ax: Axes) -> Axes:
@@ -161,7 +162,7 @@ def gain_bars(table: pd.DataFrame, control: str, ax: Axes) -> Axes:
         if gain:  # words stand on their side of the level, which would strike them through
             place |= {"y": min(mean + 3, level - 1), "va": "top"} if mean < level else {"y": max(mean - 3, level + 1)}
         ax.text(s=f"{mean:.1f}{gain}", fontsize=9, color=look.color, bbox=HALO, **place)
-    ax.set_xticks(range(len(rows)), [row["method"] for row in rows], fontsize=9)
+    ax.set_xticks(range(len(rows)), [wrapped(plain(row["method"]), 14) for row in rows], fontsize=9)
     ax.set_xlim(-0.7, len(rows) - 0.5)
     ax.set_ylim(lowest - 11 if ax.get_autoscaley_on() else min(lowest - 11, ax.get_ylim()[0]), 104)  # panels may share it
     ax.set_ylabel(SCORE_WORDS)

@@ -16,7 +16,7 @@ from twofold.data.domains import Domain
 from twofold.plots.style import HALO, INK
 from twofold.results.controls import LEAST_GAP, best_controls, over_pairs
 from twofold.results.sentences import verdict_count, verdict_words
-from twofold.results.statistics import PAIR, TRIAL, class_means, look_of
+from twofold.results.statistics import PAIR, TRIAL, class_means, look_of, plain
 from twofold.results.tables import pair_name
 from twofold.runs.presets import PAIRS
 
@@ -233,7 +233,7 @@ def level_dots(groups: Mapping[str, pd.DataFrame], method: str, ax: Axes) -> Axe
             ax.scatter(table.loc[pair, "control"], i, s=60, zorder=2, **style)
         for field, words, size, marker, color in (
             ("oracle", "told the true normals", 90, "*", "black"),
-            ("method", method, 95, look.marker, look.color),
+            ("method", look.short, 95, look.marker, look.color),
         ):
             ax.scatter(row[field], i, s=size, marker=marker, color=color, zorder=3, label=words if i == 0 else None)
         ink = "black" if row["verdict"] in ("above", "below") else "#888888"
@@ -260,7 +260,7 @@ def lead_words(leads: Mapping[str, pd.DataFrame], method: str) -> str:
     leads : words -> rows of ``hardest`` or ``parts``.
     method : whose leads they are.
     """
-    return "\n".join(f"{method} to {words}: {verdict_words(over_pairs(table))}" for words, table in leads.items())
+    return "\n".join(f"{plain(method)} to {words}: {verdict_words(over_pairs(table))}" for words, table in leads.items())
 
 
 def layer_table(frame: pd.DataFrame, methods: Sequence[str] = ("target_only", "source_knn")) -> pd.DataFrame:

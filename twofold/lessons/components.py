@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 
 from twofold.plots.style import COLORS
 from twofold.results.sentences import verdict_count, verdict_words
-from twofold.results.statistics import PAIR, PROTOCOL, above, class_means, one_of_each
+from twofold.results.statistics import PAIR, PROTOCOL, above, class_means, one_of_each, plain
 
-__all__ = ["heap_bars", "heap_parts", "heap_words", "steps"]
+__all__ = ["aligned_bars", "aligned_parts", "aligned_words", "steps"]
 
-HEAP = {  # part of the unlabelled target -> role, hatched where it is repelled
+PARTS = {  # part of the unlabelled target -> role, hatched where it is repelled
     "normals aligned": ("normal", ""),
     "anomalies aligned": ("anomalous", ""),
     "anomalies repelled": ("anomalous", "////"),
@@ -50,7 +50,7 @@ def steps(frame: pd.DataFrame, ladder: Sequence[str]) -> list[str]:
     return [*lines, *filter(None, [verdict_count(verdicts)])]
 
 
-def heap_parts(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
+def aligned_parts(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
     r"""What becomes of the unlabelled target, for methods that repel whatever they do not take for normal.
 
     .. math:: \text{anomalies per normal} = \frac{a - r + r (1 - p) / p}{1 - a}
@@ -67,7 +67,7 @@ def heap_parts(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
 
     >>> run = {"method": "twofold", "purity": 2 / 3, "recall": 2 / 4, "accuracy": 2 / 5, "anomaly_ratio": 0.2}
     >>> runs = pd.DataFrame([{**run, "normal": "x", "seed": 0, "collapsed": False}])
-    >>> heap_parts(runs, ["twofold"]).round(2).iloc[0].tolist()  # 4 normals, 1 anomaly; 2 + 1 are taken
+    >>> aligned_parts(runs, ["twofold"]).round(2).iloc[0].tolist()  # 4 normals, 1 anomaly; 2 + 1 are taken
     [0.4, 0.2, 0.0, 0.4]
     """
     runs = frame[frame["recall"].gt(0)]
@@ -83,29 +83,29 @@ def heap_parts(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(means).rename_axis(None).clip(lower=0)
 
 
-def heap_words(parts: pd.DataFrame) -> str:
+def aligned_words(parts: pd.DataFrame) -> str:
     """How many of the anomalies each method aligns with the source's normals: one sentence.
 
     Parameters
     ----------
-    parts : from ``heap_parts``.
+    parts : from ``aligned_parts``.
 
-    >>> heap_words(pd.DataFrame({"anomalies aligned": [0.08, 0.0], "anomalies repelled": [0.02, 0.1]}, index=["a", "b"]))
+    >>> aligned_words(pd.DataFrame({"anomalies aligned": [0.08, 0.0], "anomalies repelled": [0.02, 0.1]}, index=["a", "b"]))
     'Anomalies aligned with the normals: 80% by a, 0% by b'
     """
     aligned = parts["anomalies aligned"] / (parts["anomalies aligned"] + parts["anomalies repelled"])
-    return "Anomalies aligned with the normals: " + ", ".join(f"{v:.0%} by {name}" for name, v in aligned.items())
+    return "Anomalies aligned with the normals: " + ", ".join(f"{v:.0%} by {plain(name)}" for name, v in aligned.items())
 
 
-def heap_bars(parts: pd.DataFrame, ax: Axes) -> Axes:
+def aligned_bars(parts: pd.DataFrame, ax: Axes) -> Axes:
     """A bar a method: what it aligns (plain) and repels (hatched), normals and anomalies apart.
 
     Parameters
     ----------
-    parts : from ``heap_parts``.
+    parts : from ``aligned_parts``.
     """
     left = np.zeros(len(parts))
-    for part, (role, hatch) in HEAP.items():
+    for part, (role, hatch) in PARTS.items():
         width = 100 * parts[part].to_numpy()
         line = np.where(width < 0.05, 0, 1)  # a part of nothing has no edge
         look = {"color": "white" if hatch else COLORS[role], "edgecolor": COLORS[role], "hatch": hatch, "label": part}
@@ -116,7 +116,7 @@ def heap_bars(parts: pd.DataFrame, ax: Axes) -> Axes:
                 style = {"fontsize": 9, "color": "black" if hatch else "white", "bbox": box}
                 ax.text(start + share / 2, i, f"{share:.0f}", ha="center", va="center", **style)
         left += width
-    ax.set_yticks(range(len(parts)), parts.index)
+    ax.set_yticks(range(len(parts)), map(plain, parts.index))
     ax.set_ylim(len(parts) - 0.4, -0.6)
     ax.set_xlim(0, 100)
     ax.set_xlabel("share of the unlabelled target set (%)")

@@ -22,7 +22,7 @@ from twofold.data.domains import View
 from twofold.data.tasks import Task
 from twofold.networks.cache import EmbeddingCache
 from twofold.plots.style import COLORS, HALO, INK, MARKERS, collapsed_words, held
-from twofold.results.statistics import class_means, look_of
+from twofold.results.statistics import class_means, look_of, plain
 from twofold.runs.config import RunConfig
 from twofold.runs.metrics import auroc
 from twofold.runs.run import build, prepare, run
@@ -239,7 +239,7 @@ def distance_words(table: pd.DataFrame) -> str:
     """
     means = distance_means(table)
     nearer = (means["before"] - means["after"]).unstack("role").reindex(dict.fromkeys(table["method"]))
-    parts = [f"{name} {row['normal']:.2f} and {row['anomalous']:.2f}" for name, row in nearer.iterrows()]
+    parts = [f"{plain(name)} {row['normal']:.2f} and {row['anomalous']:.2f}" for name, row in nearer.iterrows()]
     said = ", ".join(parts).replace("nan and nan", "no number (collapsed)")
     return f"Nearer to the source by training (proxy A-distance), normals and anomalies: {said}"
 
@@ -262,7 +262,7 @@ def distance_arrows(table: pd.DataFrame, ax: Axes) -> Axes:
             if pd.isna(after):
                 ax.text(before, i + shift, f"   {collapsed_words(row)}", va="center", fontsize=9, color=COLORS[role])
             ax.scatter(after, i + shift, color=COLORS[role], label=ROLE_WORDS[role] if i == 0 else None, **style)
-    ax.set_yticks(range(len(methods)), methods)
+    ax.set_yticks(range(len(methods)), map(plain, methods))
     ax.set_ylim(len(methods) - 0.5, -0.5)
     first = np.floor(4 * means[["before", "after"]].min().min()) / 4
     ax.set_xlim(first - 0.02, 2.02)
@@ -292,7 +292,7 @@ def tsne_words(anatomies: Sequence[Anatomy]) -> str:
     for run_ in anatomies:
         found.setdefault("before training", []).append(nearness(run_.source_before, run_.target_before, run_.labels))
         if np.isfinite(run_.target).all() and np.isfinite(run_.source).all():
-            found.setdefault(run_.config.name, []).append(nearness(run_.source, run_.target, run_.labels))
+            found.setdefault(plain(run_.config.name), []).append(nearness(run_.source, run_.target, run_.labels))
     parts = ", ".join(f"{name} {np.mean(values):.0f}" for name, values in found.items())
     return f"Does nearness to the source tell the target's normals from anomalies? AUROC (%): {parts}"
 
@@ -327,7 +327,7 @@ def overlap_words(anatomies: Sequence[Anatomy]) -> str:
     hidden: dict[str, list[float]] = {}
     for run_ in anatomies:
         if np.isfinite(run_.scores).all():
-            hidden.setdefault(run_.config.name, []).append(overlap(run_))
+            hidden.setdefault(plain(run_.config.name), []).append(overlap(run_))
     if not hidden:
         return "No run has scores to show"
     parts = ", ".join(f"{np.mean(shares):.0%} under {name}" for name, shares in hidden.items())
@@ -387,13 +387,13 @@ def selection_words(anatomies: Sequence[Anatomy]) -> str:
         taken, normal = run_.selected, run_.task.target_train_labels == 0
         strangers = f"{(taken & ~normal).sum()} of the {(~normal).sum()} anomalies"
         words = f"{taken.sum()} of {len(taken)} are taken for normal, with {strangers}"
-        lines.append(f"Normal {run_.result['normal']}, {run_.config.name}: {words}")
+        lines.append(f"Normal {run_.result['normal']}, {plain(run_.config.name)}: {words}")
     return "\n".join(lines)
 
 
 def extreme_words(anatomies: Sequence[Anatomy], n: int = 12) -> str:
     """How many of the most and of the least anomalous pictures are anomalies, by run: one sentence."""
-    orders = {run_.config.name: run_.labels[np.argsort(-run_.scores, kind="stable")] for run_ in anatomies}
+    orders = {plain(run_.config.name): run_.labels[np.argsort(-run_.scores, kind="stable")] for run_ in anatomies}
     parts = ", ".join(f"{name} {order[:n].sum()} and {order[::-1][:n].sum()}" for name, order in orders.items())
     return f"Normal {anatomies[0].result['normal']}: anomalies among the {n} most and the {n} least anomalous, {parts}"
 
@@ -403,7 +403,7 @@ def extreme_rows(run_: Anatomy, n: int = 12, size_px: int = 48) -> list[tuple]:
     order, color = np.argsort(-run_.scores, kind="stable"), look_of(run_.config.method).color
     halves = (("most anomalous", order[:n]), ("least anomalous", order[::-1][:n]))
     return [
-        _framed(run_.task.target_test, rows, run_.labels, f"{run_.config.name}, {words}", color, size_px)
+        _framed(run_.task.target_test, rows, run_.labels, f"{plain(run_.config.name)}, {words}", color, size_px)
         for words, rows in halves
     ]
 
@@ -416,7 +416,7 @@ def disagreement_words(rows: Sequence[tuple], names: Sequence[str]) -> str:
     rows : from ``disagreement_rows``.
     names : of the run and of the control.
     """
-    parts = [f"{int(row[2].sum())} of {len(row[2])} of {name}" for row, name in zip(rows, names, strict=True)]
+    parts = [f"{int(row[2].sum())} of {len(row[2])} of {plain(name)}" for row, name in zip(rows, names, strict=True)]
     return "Where two rankings differ most, these alarms are right: " + ", ".join(parts)
 
 
@@ -430,9 +430,10 @@ def disagreement_rows(run_: Anatomy, control: str, scores: np.ndarray, n: int = 
     scores : (n,) the control's, of the same test pictures.
     """
     order = np.argsort(rankdata(scores) - rankdata(run_.scores), kind="stable")
-    name, ours, theirs = run_.config.name, look_of(run_.config.method).color, look_of(control).color
+    ours, theirs = (look_of(method.partition("[")[0]).color for method in (run_.config.name, control))
+    own, other = plain(run_.config.name), plain(control)
     halves = (
-        (f"normal {run_.result['normal']}: anomalous for {name}, not for {control}", ours, order[:n]),
-        (f"normal {run_.result['normal']}: anomalous for {control}, not for {name}", theirs, order[::-1][:n]),
+        (f"normal {run_.result['normal']}: anomalous for {own}, not for {other}", ours, order[:n]),
+        (f"normal {run_.result['normal']}: anomalous for {other}, not for {own}", theirs, order[::-1][:n]),
     )
     return [_framed(run_.task.target_test, rows, run_.labels, words, color, size_px) for words, color, rows in halves]

@@ -13,7 +13,7 @@ from twofold.data.public import FOLDER_DATASETS
 from twofold.data.tasks import build_task
 from twofold.errors import InputError
 from twofold.plots.scores import score_axis
-from twofold.plots.style import COLORS, INK, look_of_row
+from twofold.plots.style import INK, look_of_row
 from twofold.results.published import TABLES, published
 from twofold.results.tables import pair_name
 from twofold.runs.rows import Known
@@ -139,13 +139,14 @@ def dumbbells(table: pd.DataFrame, before: str, after: str, ax: Axes) -> Axes:
             continue
         lost = gain[name] < 0
         ax.plot(
-            wide.loc[name, [before, after]], [i, i], color=COLORS["anomalous"] if lost else "#BBBBBB", linewidth=2.4,
+            wide.loc[name, [before, after]], [i, i], color="black" if lost else "#BBBBBB", linewidth=2.4,
             linestyle="--" if lost else "-", zorder=1,
         )  # fmt: skip
         for method in (before, after):
-            look, label = look_of_row(rows[method]), method if i == 0 else None
+            look = look_of_row(rows[method])
+            label = look.short if i == 0 else None
             ax.scatter(wide.loc[name, method], i, s=52, color=look.color, marker=look.marker, zorder=2, label=label)
-        style = {"color": COLORS["anomalous"] if lost else INK, "fontsize": 9, "va": "center"}
+        style = {"color": "black" if lost else INK, "fontweight": "bold" if lost else "normal", "fontsize": 9, "va": "center"}
         ax.text(1.02, i, f"{gain[name]:+.1f}", transform=ax.get_yaxis_transform(), **style)
     score_axis(ax, [name.replace("_", " ") for name in gain.index], wide.min().min(), 5)
     return ax

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from twofold.plots.scores import score_axis
 from twofold.plots.style import look_of_row
+from twofold.results.statistics import plain
 
 __all__ = ["target_dots", "target_words"]
 
@@ -26,7 +27,7 @@ def target_words(table: pd.DataFrame) -> str:
     best = free.loc[free.groupby("block", sort=False)["mean"].idxmax()]
     places = zip(best["method"], best["block"], best["mean"], strict=True)
     return "highest without labels is " + ", ".join(
-        f"{method} on {block.split('->')[1]} ({mean:.1f} %)" for method, block, mean in places
+        f"{plain(method)} on {block.split('->')[1]} ({mean:.1f} %)" for method, block, mean in places
     )
 
 
@@ -42,7 +43,7 @@ def target_dots(table: pd.DataFrame, ax: Axes) -> Axes:
         look = look_of_row(rows.iloc[0])
         where = [targets.index(block) + 0.12 * (i - (len(methods) - 1) / 2) for block in rows["block"]]
         method, told = rows["method"].iloc[0], rows["told"].iloc[0]
-        style = {"marker": look.marker, "edgecolor": look.color, "label": method + (f" (told {told})" if told else "")}
+        style = {"marker": look.marker, "edgecolor": look.color, "label": plain(method) + (f" (told {told})" if told else "")}
         ax.scatter(rows["mean"], where, s=70, color="white", linewidth=1.6, **style)
     score_axis(ax, [target.split("->")[1] for target in targets], table["mean"].min(), 8, top=-0.5)
     ax.set_ylim(len(targets) - 0.5, -0.5)

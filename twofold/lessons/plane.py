@@ -83,7 +83,7 @@ def simulate(shape: str = "coherent", anomaly_ratio: float = 0.25, n: int = 600,
     if n < 20:
         raise InputError(f"wanted n of at least 20 points, got {n}; a covariance needs some")
     n_anomalous = round(anomaly_ratio * n)
-    tests, heap = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
+    tests, target = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
     test_labels = np.repeat([0, 1], n)
     return Scene(
         source=_points(tests, shape, n, 0),
@@ -91,7 +91,7 @@ def simulate(shape: str = "coherent", anomaly_ratio: float = 0.25, n: int = 600,
         source_test_labels=test_labels,
         target_test=_shifted(_points(tests, shape, n, n)),
         target_test_labels=test_labels,
-        target=_shifted(_points(heap, shape, n - n_anomalous, n_anomalous)),
+        target=_shifted(_points(target, shape, n - n_anomalous, n_anomalous)),
         target_labels=np.repeat([0, 1], [n - n_anomalous, n_anomalous]),
         selected=np.zeros(n, bool),
     )

@@ -14,19 +14,20 @@ from matplotlib.figure import Figure
 from twofold.errors import InputError
 from twofold.plots.curves import score_curves
 from twofold.plots.pictures import picture_rows
-from twofold.plots.style import SCORE_WORDS, Look, chance_line, headline, look_of_row
+from twofold.plots.style import SCORE_WORDS, Look, chance_line, headline, look_of_row, wrapped
 from twofold.results.sentences import fallen_words, few_words, rest_words
-from twofold.results.statistics import ENOUGH_CLASSES, class_means, look_of, selection_means, whole_classes
+from twofold.results.statistics import ENOUGH_CLASSES, class_means, look_of, plain, selection_means, whole_classes
 
 __all__ = ["SAME_EYES", "bars", "curse_figure", "curse_headline", "curse_reading", "selection_reading"]
 
 SAME_EYES = "target_only[background=auto,features=layers]"  # the control with the layers and the pile of pooled_gaussian
+NAME_LETTERS = 19  # in a line of a name beside the curves
 
 
 def _look(method: str) -> Look:
     """The control's two forms have one colour."""
     if method == SAME_EYES:
-        return replace(look_of("target_only"), words="target only, same eyes (no training)", marker="D")
+        return replace(look_of("target_only"), words=f"{plain(SAME_EYES)} (no training)", marker="D")
     return look_of(method)
 
 
@@ -50,7 +51,7 @@ def bars(table: pd.DataFrame, ax: Axes) -> Axes:
         )
         ax.text(i, 3, f"{row['mean']:.0f}", ha="center", color="white", fontsize=13, fontweight="bold")
     chance_line(ax, horizontal=True)
-    ax.set_xticks(range(len(rows)), [look_of_row(row).words.replace("trained on ", "trained on\n") for row in rows])
+    ax.set_xticks(range(len(rows)), [wrapped(look_of_row(row).words, 12) for row in rows])
     ax.set_ylim(0, 100)
     ax.set_xlabel("bar: mean, dot: a class")
     ax.set_ylabel(SCORE_WORDS)
@@ -58,7 +59,9 @@ def bars(table: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def curse_figure(rows: Sequence[tuple], cost: pd.DataFrame, table: pd.DataFrame, level: pd.DataFrame, claim: str) -> Figure:
-    """The first figure: the task in pictures, what the shift costs, and what each way of aligning makes of it.
+    """The first figure: the task in pictures, what the shift costs, and below what each way of aligning makes of it.
+
+    It is no wider than a telephone can show in letters that are read.
 
     Parameters
     ----------
@@ -67,14 +70,16 @@ def curse_figure(rows: Sequence[tuple], cost: pd.DataFrame, table: pd.DataFrame,
     table, level : of ``score_curves``, over the share of anomalies.
     claim : title, computed from the runs.
     """
-    figure = plt.figure(figsize=(14.5, 5.6))
-    grid = figure.add_gridspec(1, 3, width_ratios=(1.3, 0.55, 1.45), wspace=0.26, left=0.02, right=0.83, top=0.82, bottom=0.16)
-    left, middle, right = (figure.add_subplot(cell) for cell in grid)
+    figure = plt.figure(figsize=(6.0, 7.0))
+    left, right = (figure.add_axes(place) for place in ((0.01, 0.61, 0.56, 0.34), (0.72, 0.68, 0.28, 0.25)))
+    below = figure.add_axes((0.11, 0.1, 0.56, 0.4))
     picture_rows(rows, left)
-    bars(cost, middle).set_title("What the shift costs")
-    score_curves(table, "anomaly_ratio", right, looks={SAME_EYES: _look(SAME_EYES)}, level=level)
-    right.set_title("What unlabelled target pictures repair")
-    right.set_xlabel(f"{right.get_xlabel()}\nbroken: reads target labels, or never sees the target")
+    bars(cost, right).set_title("What the shift costs")
+    looks = {name: _look(name) for name in [*table["method"], *level["method"]]}
+    looks = {name: replace(look, words=wrapped(look.words, NAME_LETTERS)) for name, look in looks.items()}
+    score_curves(table, "anomaly_ratio", below, looks=looks, level=level)
+    below.set_title("What unlabelled target pictures repair")
+    below.set_xlabel(f"{below.get_xlabel()}\nbroken: reads target labels, or never sees the target")
     headline(figure, claim)
     return figure
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from twofold.plots.style import HEADLINE_LETTERS, wrapped
 from twofold.results.sentences import verdict_count, verdict_words
-from twofold.results.statistics import PAIR, above, class_means, look_of
+from twofold.results.statistics import PAIR, above, class_means, look_of, plain
 from twofold.results.tables import pair_name
 from twofold.runs.presets import PAIRS
 
@@ -95,14 +95,9 @@ def share_panels(frame: pd.DataFrame, method: str, anomalies: str, figure: Figur
     for i, (ax, (pair, of_pair)) in enumerate(zip(axes, pairs, strict=False)):
         for name, rows in of_pair.groupby("method", sort=False):
             base = rows["base"].iloc[0]
-            changed = str(name).removeprefix(base)[1:-1]
             rows, look = rows.sort_values("anomaly_ratio"), look_of(base)
-            style = {"color": look.color, "marker": look.marker, "markersize": 6, "linewidth": 2}
-            style |= (
-                {"linestyle": "--", "label": f"{look.words}, {changed.replace(',', ', ')}"}
-                if changed
-                else {"label": look.words}
-            )
+            style = {"color": look.color, "marker": look.marker, "markersize": 6, "linewidth": 2, "label": plain(name)}
+            style["linestyle"] = "-" if name == base else "--"
             lines[name] = ax.plot(100 * rows["anomaly_ratio"], rows["mean"], **style)[0]
         ax.set_title(pair_name(pair) + USES.get(pair, ""), fontsize=11)
         if i % columns == 0:

@@ -33,7 +33,7 @@ __all__ = [
     "term_paths",
 ]
 
-SETTINGS = {  # panel -> title, few target labels, whether the source's anomalies are labelled, whether the heap is there
+SETTINGS = {  # panel -> title, few target labels, whether the source's anomalies are labelled, the target is there
     "binary": ("(a) adaptation of a binary classifier", 0, True, True),
     "few_shot": ("(b) few-shot, one class", 10, False, False),
     "unsupervised": ("(c) unsupervised, one class: this field", 0, False, True),
@@ -74,20 +74,20 @@ def setting_scene(scene: Scene, setting: str, ax: Axes, shown: int = 60) -> Axes
     setting : binary, few_shot or unsupervised.
     shown : points of each cloud.
     """
-    title, n_shots, anomalies_told, heap = SETTINGS[setting]
+    title, n_shots, anomalies_told, unlabelled = SETTINGS[setting]
     normals = scene.source[:shown]
     anomalies = scene.source_test[scene.source_test_labels == 1][: shown // 4]
-    rows = np.linspace(0, len(scene.target) - 1, shown).astype(int)  # the heap's own share of anomalies
+    rows = np.linspace(0, len(scene.target) - 1, shown).astype(int)  # the target's own share of anomalies
     target = scene.target[rows] - scene.target.mean(axis=0) + (12.0, 0.5)
     _dots(ax, normals, "normal", s=34)
     if anomalies_told:
         _dots(ax, anomalies, "anomalous", s=44)
     told = f"{len(normals)} normal" + (f",\n{len(anomalies)} anomalous" if anomalies_told else ",\nno anomaly")
-    if heap:
+    if unlabelled:
         _dots(ax, target, "target", s=34)
     else:
         _dots(ax, target[scene.target_labels[rows] == 0][:n_shots], "normal", s=34)
-    picked = f"{shown} unlabelled,\nanomalies among them" if heap else f"{n_shots} normal,\npicked by a person"
+    picked = f"{shown} unlabelled,\nanomalies among them" if unlabelled else f"{n_shots} normal,\npicked by a person"
     ax.axvline(6.2, 0.04, 0.96, color="#CCCCCC", linewidth=1, linestyle=":")
     for x, heading, text in ((0.8, "source", told), (12.0, "target", picked)):
         ax.text(x, 6.6, heading, ha="center", va="bottom", fontsize=11, fontweight="bold")
@@ -110,8 +110,8 @@ def alignment_scene(scene: Scene, ax: Axes, title: str = "", shown: int = 150, r
     reach : half the panel's width; what lies farther out is drawn at its edge.
     """
     center, radius = sphere(scene)
-    ax.add_patch(Circle(center, radius, facecolor="#56B4E9", alpha=0.18))
-    ax.add_patch(Circle(center, radius, fill=False, edgecolor="#0072B2", linewidth=1.8))
+    ax.add_patch(Circle(center, radius, facecolor=COLORS["source"], alpha=0.1))
+    ax.add_patch(Circle(center, radius, fill=False, edgecolor=COLORS["source"], linewidth=1.8))
     _dots(ax, scene.source[:shown], "source", "source, normal", s=14, alpha=0.45)
     rows = np.linspace(0, len(scene.target) - 1, min(shown, len(scene.target))).astype(int)
     points, far = held(scene.target[rows], -0.97 * reach, 0.97 * reach)

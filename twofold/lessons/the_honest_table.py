@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from twofold.plots.scores import score_axis
 from twofold.plots.style import look_of_row
 from twofold.results.sentences import few_words, rest_words, verdict_count, verdict_words
-from twofold.results.statistics import PAIR, above
+from twofold.results.statistics import PAIR, above, plain
 from twofold.results.tables import pair_name
 
 __all__ = ["comparison_table", "comparisons", "highest_words", "method_dots", "untold_first"]
@@ -73,7 +73,7 @@ def highest_words(table: pd.DataFrame) -> str:
     alive = table[table["told"].eq("") & table["mean"].notna()].sort_values("mean", ascending=False, kind="stable")
     if alive.empty:
         return "every method that is told no label collapsed"
-    parts = [f"{row['method']} ({row['mean']:.1f} %)" for row in alive.head(2).to_dict("records")]
+    parts = [f"{plain(row['method'])} ({row['mean']:.1f} %)" for row in alive.head(2).to_dict("records")]
     n_classes = int(alive["n_classes"].min())  # 0 where they are not printed
     few = few_words(n_classes) if n_classes else ""
     return f"{few}{parts[0]} is highest without labels" + "".join(f", then {part}" for part in parts[1:])
@@ -95,5 +95,5 @@ def method_dots(table: pd.DataFrame, ax: Axes) -> Axes:
         ax.errorbar(row["mean"], i, xerr=row["std_classes"], color=look.color, linewidth=1.2, zorder=1)
         ax.scatter(row["mean"], i, s=64, marker=look.marker, color=face, edgecolor=look.color, zorder=2)
         ax.text(row["mean"], i - 0.22, f"{row['mean']:.1f}", ha="center", va="bottom", fontsize=8.5, color="#333333")
-    score_axis(ax, list(table["method"]), (table["mean"] - table["std_classes"]).min(), 2, top=-0.8)
+    score_axis(ax, list(map(plain, table["method"])), (table["mean"] - table["std_classes"]).min(), 2, top=-0.8)
     return ax

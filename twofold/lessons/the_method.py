@@ -11,7 +11,7 @@ from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
 from twofold.methods import training
 from twofold.parts import alignment, one_class, selection
-from twofold.plots.style import CLUSTER, COLORS, INK, spread_out
+from twofold.plots.style import COLORS, GREY, INK, spread_out
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -21,7 +21,7 @@ __all__ = ["ROLES", "diagram", "loss_curves", "loss_words", "method_parts", "pic
 ROLES = {  # kind of box -> face, edge, line of the edge
     "data": ("#FFFFFF", "#555555", "-"),
     "frozen": ("#FFFFFF", INK, "--"),
-    "trainable": ("#D5DEE6", CLUSTER, "-"),
+    "trainable": ("#D0D0D0", "#000000", "-"),
     "computed": ("#F2F2F2", INK, "-"),
 }
 
@@ -110,10 +110,10 @@ def diagram(boxes: Mapping[str, tuple], arrows: Sequence[tuple[str, str]], ax: A
     return ax
 
 
-LOSSES = {  # series -> words, colour, line; no colour here is a role's but that of the source, on which L_AD is
+LOSSES = {  # series -> words, colour, line
     "total": ("total (Eq. 10)", "black", "-"),
-    "alignment": (r"$\lambda_2 L_\mathrm{UDA}$ (Eq. 9)", CLUSTER, "--"),
-    "one_class": (r"$\lambda_1 L_\mathrm{AD}$ (Eq. 5)", COLORS["source"], ":"),
+    "alignment": (r"$\lambda_2 L_\mathrm{UDA}$ (Eq. 9)", INK, "--"),
+    "one_class": (r"$\lambda_1 L_\mathrm{AD}$ (Eq. 5)", GREY, ":"),
 }
 
 

@@ -36,10 +36,10 @@ __all__ = [
 VARIANCE_FLOOR = 1e-8  # what is smaller is drawn here
 LOSS_FLOOR = 1e-6
 ENDING_STYLES = {
-    "healthy": ("#333333", "-"),
-    "off centre": ("#56B4E9", "-."),
-    "silent collapse": ("#CC79A7", "--"),
-    "loud collapse": ("#8C6D31", ":"),
+    "healthy": ("#000000", "-"),
+    "off centre": ("#444444", "-."),
+    "silent collapse": ("#666666", "--"),
+    "loud collapse": ("#888888", ":"),
 }
 
 
@@ -52,6 +52,11 @@ def setting(config: RunConfig) -> str:
     """
     changed = ", ".join(words({field: value}) for field, value in config.changed.items())
     return changed or f"preset (learning_rate={config.recipe.learning_rate:g})"
+
+
+def _read(setting: str) -> str:
+    """A setting as a figure says it: without what only code wants."""
+    return setting.replace("_", " ").replace("=", " = ")
 
 
 def autopsy(
@@ -112,7 +117,7 @@ def autopsy_figure(table: pd.DataFrame) -> Figure:
     for i in range(0, len(settings), 2):
         for panel in panels:
             panel.axhspan(i - 0.5, i + 0.5, color="#000000", alpha=0.025, linewidth=0)
-    panels[0].set_yticks(range(len(settings)), settings)
+    panels[0].set_yticks(range(len(settings)), map(_read, settings))
     panels[0].set_ylim(len(settings) - 0.5, -0.5)
     panels[0].set(xlim=(-3, 103), xlabel="AUROC on the target (%)")
     panels[1].set(xscale="log", xlim=(VARIANCE_FLOOR / 3, 30), xlabel="test-feature variance, after / before")
@@ -230,7 +235,7 @@ def endings_figure(runs: Sequence[Anatomy]) -> Figure:
         panel = figure.add_subplot(grid[i // columns, 1 + i % columns])
         score_histograms(run_, panel)
         panel.set_title(f"{ending(run_)}, {_auroc_words(run_)}", color=color, pad=20)
-        panel.text(0, 1.03, setting(run_.config), transform=panel.transAxes, fontsize=8.5, color="#555555")
+        panel.text(0, 1.03, _read(setting(run_.config)), transform=panel.transAxes, fontsize=8.5, color="#555555")
         if i == 0:
             panel.legend(fontsize=9)
     ax.set(yscale="log", xlabel="step", ylabel="one-class loss on the source (at least 10⁻⁶)", title="what training sees")

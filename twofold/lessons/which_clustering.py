@@ -17,14 +17,23 @@ from twofold.errors import InputError
 from twofold.networks.backbones import load_encoder
 from twofold.networks.cache import EmbeddingCache
 from twofold.parts.selection import CLUSTERINGS, whiten
-from twofold.plots.style import CLUSTER, INK, MARKERS, SELECTION_LOOKS, Look, collapsed_words, held, look_of_row, spread_out
+from twofold.plots.style import (
+    CLUSTER_GREYS,
+    INK,
+    MARKERS,
+    SELECTION_LOOKS,
+    Look,
+    collapsed_words,
+    held,
+    look_of_row,
+    spread_out,
+)
 from twofold.results.sentences import few_words
 from twofold.runs.config import RunConfig
 from twofold.runs.run import prepare
 
 __all__ = [
-    "CLUSTER_COLORS",
-    "Heap",
+    "Unlabelled",
     "cluster_map",
     "cluster_rows",
     "clusters",
@@ -33,18 +42,15 @@ __all__ = [
     "selection_map",
     "selection_words",
     "sizes_words",
-    "target_heap",
+    "unlabelled_target",
 ]
-
-# the dominant one first; none is the colour of a role, which the pictures' frames have
-CLUSTER_COLORS = (CLUSTER, "#56B4E9", "#CC79A7", "#8C6D31", "#7A1FA2", "#999999", "#DDCC77", "#7F1D1D", "#B48CD2", "#000000")
 
 
 REACH = 2.5  # of a map, standard deviations from its middle
 
 
 @dataclass(frozen=True, eq=False)
-class Heap:
+class Unlabelled:
     """The unlabelled target of a run as its clustering sees it, with the labels that it does not see.
 
     Attributes
@@ -59,7 +65,7 @@ class Heap:
     labels: np.ndarray
 
 
-def target_heap(config: RunConfig, root: str | None = None) -> Heap:
+def unlabelled_target(config: RunConfig, root: str | None = None) -> Unlabelled:
     """The unlabelled target pictures of a run in the space in which they are clustered.
 
     Parameters
@@ -80,7 +86,7 @@ def target_heap(config: RunConfig, root: str | None = None) -> Heap:
         encoder = load_encoder(nets.encoder, prepared.weights["encoder"], nets.encoder_size_px, config.task.seed)
         features = normalize(EmbeddingCache().embed(encoder, prepared.task.target_train).numpy())
         space = whiten(features, settings.whiten_dims, config.task.seed) if settings.whiten_dims else features
-    return Heap(prepared.task.target_train, space, prepared.task.target_train_labels)
+    return Unlabelled(prepared.task.target_train, space, prepared.task.target_train_labels)
 
 
 def clusters(space: np.ndarray, method: str = "kmeans", n_clusters: int = 2, seed: int = 0) -> np.ndarray:
@@ -123,44 +129,47 @@ def sizes_words(found: np.ndarray) -> str:
     return f"clusters of {large}{f' and {alone} x 1' if alone else ''} pictures"
 
 
-def dominant_words(found: Mapping[str, tuple[Heap, np.ndarray]]) -> str:
+def dominant_words(found: Mapping[str, tuple[Unlabelled, np.ndarray]]) -> str:
     """How much of the target the dominant cluster takes, and how much of that is normal: one sentence.
 
     Parameters
     ----------
-    found : words for a clustering -> its heap and what ``clusters`` found in it.
+    found : words for a clustering -> its unlabelled and what ``clusters`` found in it.
     """
     parts = []
-    for words, (heap, own) in found.items():
+    for words, (unlabelled, own) in found.items():
         taken = own == 0
-        parts.append(f"{taken.mean():.0%} at {words} ({(heap.labels[taken] == 0).mean():.0%} of it normal)")
+        parts.append(f"{taken.mean():.0%} at {words} ({(unlabelled.labels[taken] == 0).mean():.0%} of it normal)")
     return "The dominant cluster takes of the target " + ", ".join(parts)
 
 
-def cluster_map(heap: Heap, found: np.ndarray, ax: Axes, revealed: bool = True, legend: bool = True) -> Axes:
-    """The first two directions of the clustered space: colour is the cluster, a cross is an anomaly.
+def cluster_map(unlabelled: Unlabelled, found: np.ndarray, ax: Axes, revealed: bool = True, legend: bool = True) -> Axes:
+    """The first two directions of the clustered space: the darker the larger the cluster, which has its number; a cross is an anomaly.
 
     All maps reach ``REACH`` standard deviations from the middle; what lies farther out is drawn at the edge.
 
     Parameters
     ----------
-    heap : from ``target_heap``.
+    unlabelled : from ``unlabelled_target``.
     found : (n,) from ``clusters``.
     revealed : whether anomalies get their mark.
     legend : whether this map says what the marks are; of several one is enough.
     """
-    space = heap.space[:, [0, min(1, heap.space.shape[1] - 1)]]
+    space = unlabelled.space[:, [0, min(1, unlabelled.space.shape[1] - 1)]]
     low, high = space.mean(axis=0) - REACH * space.std(axis=0), space.mean(axis=0) + REACH * space.std(axis=0)
     (x, y), far = (inside := held(space, low, high))[0].T, inside[1]
     for cluster in range(found.max() + 1):
         for anomalous in (False, True):
-            rows = (found == cluster) & ((heap.labels == 1) == anomalous)
+            rows = (found == cluster) & ((unlabelled.labels == 1) == anomalous)
             marker = MARKERS["anomalous" if anomalous and revealed else "source"]
-            color = CLUSTER_COLORS[cluster % len(CLUSTER_COLORS)]
+            color = CLUSTER_GREYS[cluster % len(CLUSTER_GREYS)]
             size, edge = (62, "black") if anomalous and revealed else (34, "white")
             ax.scatter(
                 x[rows], y[rows], s=size, color=color, marker=marker, edgecolor=edge, linewidth=0.6, zorder=2 + anomalous
             )
+    for cluster in range(1, found.max() + 1):
+        place, style = (x[found == cluster].mean(), y[found == cluster].mean()), {"fontsize": 9, "color": INK, "zorder": 5}
+        ax.annotate(f"{cluster + 1}", place, (4, 4), textcoords="offset points", bbox=HALO, **style)
     if revealed and legend:
         for role in ("normal", "anomalous"):
             marker = MARKERS["anomalous" if role == "anomalous" else "source"]
@@ -179,13 +188,13 @@ def cluster_map(heap: Heap, found: np.ndarray, ax: Axes, revealed: bool = True, 
 
 
 def cluster_rows(
-    heap: Heap, found: np.ndarray, shown: int = 12, most: int = 5, size_px: int = 48
+    unlabelled: Unlabelled, found: np.ndarray, shown: int = 12, most: int = 5, size_px: int = 48
 ) -> list[tuple[str, Tensor, Sequence[int], str]]:
     """Pictures of each cluster, nearest to its centre first, as ``pictures.picture_rows`` draws them.
 
     Parameters
     ----------
-    heap : from ``target_heap``.
+    unlabelled : from ``unlabelled_target``.
     found : (n,) from ``clusters``.
     shown : pictures a cluster, spread evenly from its centre to its edge.
     most : clusters, the largest.
@@ -198,14 +207,13 @@ def cluster_rows(
     rows = []
     for cluster in range(min(most, found.max() + 1)):
         members = np.flatnonzero(found == cluster)
-        distance = ((heap.space[members] - heap.space[members].mean(axis=0)) ** 2).sum(axis=1)
+        distance = ((unlabelled.space[members] - unlabelled.space[members].mean(axis=0)) ** 2).sum(axis=1)
         members = members[np.argsort(distance, kind="stable")]
-        normals = int((heap.labels[members] == 0).sum())
+        normals = int((unlabelled.labels[members] == 0).sum())
         chosen = members[np.unique(np.linspace(0, len(members) - 1, shown).astype(int))]
         name = "dominant cluster" if cluster == 0 else f"cluster {cluster + 1}"
         heading = f"{name}: {len(members)} picture{'s' if len(members) != 1 else ''}, {normals} normal"
-        color = CLUSTER_COLORS[cluster % len(CLUSTER_COLORS)]
-        rows.append((heading, heap.pictures.images(chosen, size_px), heap.labels[chosen], color))
+        rows.append((heading, unlabelled.pictures.images(chosen, size_px), unlabelled.labels[chosen], INK))
     return rows
 
 

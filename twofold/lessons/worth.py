@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from twofold.plots.style import HEADLINE_LETTERS, INK, wrapped
+from twofold.plots.style import COLORS, HEADLINE_LETTERS, INK, wrapped
 from twofold.results.sentences import verdict_count, verdict_words
 from twofold.results.statistics import PAIR, above, class_means, over_trials
 from twofold.results.tables import pair_name
@@ -21,7 +21,7 @@ __all__ = ["level_table", "worth", "worth_panels", "worth_reading", "worth_table
 MEAN = "mean over the targets"
 USES = {pair: f" ({use})" for use, pairs in PAIRS.items() for pair in pairs}
 DASHED = (0, (2, 2))  # where an axis has no scale
-SHARES = ("#9A9A9A", "#F0A35E", "#D55E00", "#7A2E00")  # few strangers to many
+SHARES = ("#9A9A9A", "#EBB08C", COLORS["anomalous"], "#7A2E00")  # few strangers to many
 
 
 def worth(frame: pd.DataFrame, method: str, without: str) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from twofold.parts.fusion import spread
 from twofold.parts.neighbors import knn_distance, leave_one_out
 from twofold.parts.oddness import NEAREST
 from twofold.parts.one_class import center_distance
-from twofold.plots.style import COLORS, Look
+from twofold.plots.style import Look
 
 __all__ = ["Neighbors", "SourceMean"]
 
@@ -96,7 +96,7 @@ class Neighbors(EyesMethod, BackgroundMethod):
     Settings = NeighborSettings
     looks = {  # noqa: RUF012
         "source_knn": Look("frozen encoder, source neighbours", "#777777", ">"),
-        "target_only": Look("target only (kNN, no training)", COLORS["target"], "s"),
+        "target_only": Look("target only (kNN, no training)", "#00868B", "s"),
     }
 
     @property

@@ -151,7 +151,7 @@ class MsRASettings(ShotSettings):
 
 
 class MsRA(TrainedMethod):
-    r"""Source and shots made one class, one domain and one heap; score by the distance to the mean of both.
+    r"""Source and shots made one class, one domain and one set; score by the distance to the mean of both.
 
     .. math:: L = \sum_{e \in \{s, t\}} \left[ E \log(1 + e^{h(z^e)}) - E \log D_e(R_\lambda(z^e)) \right]
         + \lambda_c \Big( \sum_e E \lVert z^e - m_e \rVert + \lVert m_s - m_t \rVert \Big), \qquad a(x) = \lVert z(x) - c \rVert

@@ -23,7 +23,7 @@ ITERATIONS, SMALL = 2000, 1e-9  # of the projections, and the change at which th
 
 
 def partial_plan(cost: np.ndarray, mass: float, regularization: float) -> np.ndarray:
-    r"""The cheapest blurred way to move a share of one uniform heap onto a share of another.
+    r"""The cheapest blurred way to move a share of one uniform mass onto a share of another.
 
     .. math:: \gamma = \arg\min_{\gamma \ge 0} \langle \gamma, C \rangle + \epsilon \sum_{ij} \gamma_{ij} \log \gamma_{ij}
         \quad \text{s.t.} \quad \gamma 1 \le \tfrac1n, \; \gamma^\top 1 \le \tfrac1m, \; 1^\top \gamma 1 = s
@@ -50,9 +50,9 @@ def partial_plan(cost: np.ndarray, mass: float, regularization: float) -> np.nda
 
     n, m = cost.shape
     blur = regularization * max(float(cost.mean()), 1e-12)
-    heaps = np.full(n, 1 / n), np.full(m, 1 / m)
-    mass = min(mass, *(float(heap.sum()) for heap in heaps))  # the sum of n times 1 / n need not be 1
-    return entropic_partial_wasserstein_logscale(*heaps, cost, blur, mass, numItermax=ITERATIONS, stopThr=SMALL)
+    masses = np.full(n, 1 / n), np.full(m, 1 / m)
+    mass = min(mass, *(float(one.sum()) for one in masses))  # the sum of n times 1 / n need not be 1
+    return entropic_partial_wasserstein_logscale(*masses, cost, blur, mass, numItermax=ITERATIONS, stopThr=SMALL)
 
 
 def carried(plan: Tensor, z_target: Tensor) -> Tensor:

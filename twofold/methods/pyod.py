@@ -106,7 +106,7 @@ class Pyod(EyesMethod):
 
     Settings = PyodSettings
     looks = {  # noqa: RUF012
-        "pyod:knn": Look("PyOD kNN", "#4E79A7", "$K$"),
+        "pyod:knn": Look("PyOD kNN", "#7277B5", "$K$"),
         "pyod:ecod": Look("PyOD ECOD", "#A0CBE8", "$E$"),
         "pyod:copod": Look("PyOD COPOD", "#86BCB6", "$C$"),
         "pyod:iforest": Look("PyOD isolation forest", "#59A14F", "$F$"),

@@ -29,7 +29,7 @@ from twofold.parts.augmentation import Views, baseline_views, enlarged_px, msc_v
 from twofold.parts.neighbors import knn_distance
 from twofold.parts.one_class import angular_msc_loss, center_distance, dsvdd_loss
 from twofold.parts.selection import Selection, select
-from twofold.plots.style import CLUSTER, COLORS, EVERYTHING, Look
+from twofold.plots.style import CLUSTER, DENSE, EVERYTHING, NOT_ADAPTED, Look
 
 __all__ = ["TwoFold"]
 
@@ -156,7 +156,7 @@ class TwoFold(TrainedMethod):
     Settings = TwoFoldSettings
     selection_: Selection | None = None
     looks = {  # noqa: RUF012
-        "source_only": Look("source only", COLORS["source"], "o"),
+        "source_only": Look("source only", NOT_ADAPTED, "o"),
         "align_all": Look("align everything", EVERYTHING, "X"),
         "dann_all": Look("align everything by an adversary (DANN)", "#882255", "$A$"),
         "mmd_all": Look("align everything by MMD", "#CC6677", "$M$"),
@@ -164,7 +164,7 @@ class TwoFold(TrainedMethod):
         "cluster_backbone": Look("align the backbone's dominant cluster", "#8C6D31", "v"),
         "twofold": Look("align the dominant cluster (paper)", CLUSTER, "^"),
         "twofold_mmd": Look("align the dominant cluster by MMD (best of its search)", "#7FBF3F", "$m$"),
-        "density": Look("align the dense part (ours)", "#CC79A7", "D"),
+        "density": Look("align the dense part (ours)", DENSE, "D"),
         "oracle": Look("oracle", "#000000", "*"),
         "in_domain": Look("trained on the target's normals", "#56B4E9", "P"),
     }

@@ -14,9 +14,13 @@ from twofold.plots.style import (
     chance_line,
     collapsed_words,
     look_of_row,
+    plain_name,
+    wrapped,
 )
 
 __all__ = ["class_dots", "score_axis"]
+
+NAME_LETTERS = 26  # in a line of a row's name
 
 
 def _known(row: Mapping) -> pd.Series:
@@ -32,7 +36,7 @@ def _beside(ax: Axes, height: float, words: str, color: str, **look: object) -> 
 def score_axis(ax: Axes, names: list[str], lowest: float, margin: float, top: float = -0.6) -> None:
     """A row a name, downwards, over the scores in percent."""
     chance_line(ax)
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), [wrapped(name, NAME_LETTERS) for name in names])
     ax.set_ylim(len(names) - 0.4, top)
     ax.set_xlim(np.nanmin([25.0, lowest - margin]), 102)
     ax.set_xlabel(SCORE_WORDS)
@@ -58,6 +62,7 @@ def class_dots(table: pd.DataFrame, ax: Axes, methods: Sequence[str] | None = No
     methods : the rows from top to bottom, all of the table's among them: panels that are given the same line up.
     """
     lowest, methods, named = table["mean"].min(), list(table["method"] if methods is None else methods), []
+    called = {row["method"]: plain_name(row["method"], look_of_row(row)) for row in table.to_dict("records")}
     for row in table.to_dict("records"):
         i = methods.index(row["method"])
         look, values = look_of_row(row), _known(row)
@@ -76,7 +81,7 @@ def class_dots(table: pd.DataFrame, ax: Axes, methods: Sequence[str] | None = No
         face = "white" if hollow else look.color
         ax.scatter(row["mean"], height, s=80, marker=look.marker, color=face, edgecolor=look.color, linewidth=1.5, zorder=4)
         _beside(ax, i - 0.1, f"{row['mean']:.1f}", look.color, fontsize=9.5, weight="bold")
-    score_axis(ax, [method.replace("[", "\n[") for method in methods], lowest, 8)
+    score_axis(ax, [called.get(method, method) for method in methods], lowest, 8)
     for where, i, names in named:  # a name that would cross the axis begins at it
         starts = where - len(names) < ax.get_xlim()[0]
         place = {"x": ax.get_xlim()[0] + 1, "ha": "left"} if starts else {"x": where, "ha": "center"}

@@ -1,7 +1,7 @@
 """One palette, one look a method, labels that do not overlap; a ``Look`` needs no drawing library.
 
-A colour has one meaning: ``COLORS`` are of what points and pictures are, and a method wears one only where it looks at nothing
-else (``source_only``, ``target_only``).
+A colour has one meaning and is written in one place: ``COLORS`` are of what points and pictures are, ``CLUSTER_GREYS`` of
+clusters, and a method, a selection or a loss wears none of them.
 
 Every function of this room draws on the axes ``ax`` that it is given, which it returns. A ``table`` comes from
 ``results.statistics.class_means``: a row a group, with ``mean``, ``std_classes``, ``n_runs``, ``n_collapsed``, the
@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 __all__ = [
     "ALIGNMENT_LOOKS",
     "CLUSTER",
+    "CLUSTER_GREYS",
     "COLORS",
+    "DENSE",
     "EVERYTHING",
     "GREY",
     "HALO",
     "INK",
     "MARKERS",
+    "NOT_ADAPTED",
     "SELECTION_LOOKS",
     "Look",
     "chance_line",
@@ -41,6 +44,7 @@ __all__ = [
     "headline",
     "held",
     "look_of_row",
+    "plain_name",
     "spread_out",
     "unknown_look",
     "use_style",
@@ -50,14 +54,14 @@ __all__ = [
 # Okabe and Ito's colours: told apart by colour-blind eyes, and, with the markers, in grey
 COLORS = {"source": "#0072B2", "target": "#E69F00", "normal": "#009E73", "anomalous": "#D55E00"}
 MARKERS = {"source": "o", "target": "s", "normal": "^", "anomalous": "X"}
-CLUSTER, EVERYTHING = (
-    "#0B3954",
-    "#7F1D1D",
-)  # aligning the dominant cluster, and all; no role's colour, dark to be told from them
+# aligning nothing, the dominant cluster, the dense part, and all
+NOT_ADAPTED, CLUSTER, DENSE, EVERYTHING = "#5E5048", "#0B3954", "#CC79A7", "#7F1D1D"
+CLUSTER_GREYS = ("#333333", *(f"#{shade:02X}{shade:02X}{shade:02X}" for shade in range(130, 230, 11)))  # the dominant one first
 GREY = "#777777"  # of what has no look of its own
 INK = "#555555"  # of small print
 SPARE_MARKERS = ("d", "h", "P", "8", "p")
 HALO = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5}  # of words that stand on a line
+SAME_EYES = "background=auto,features=layers"  # of a control: it sees with the layers and the pile of the pooled Gaussians
 SCORE_WORDS = "AUROC on the target (%)"
 HEADLINE_LETTERS, FOOTNOTE_LETTERS = 9, 14.5  # in an inch
 
@@ -78,17 +82,17 @@ class Look:
 
 SELECTION_LOOKS = {
     "kmeans": Look("K-means", CLUSTER, "^"),
-    "gmm": Look("Gaussian mixture", "#56B4E9", "P"),
-    "meanshift": Look("mean shift", "#8C6D31", "v"),
-    "knn": Look("nearest neighbours", "#CC79A7", "D"),
+    "gmm": Look("Gaussian mixture", "#5B5BD6", "P"),
+    "meanshift": Look("mean shift", "#A8823A", "v"),
+    "knn": Look("nearest neighbours", DENSE, "D"),
     "all": Look("everything", EVERYTHING, "X"),
     "oracle": Look("oracle", "#000000", "*"),
 }
 ALIGNMENT_LOOKS = {
-    "contrastive": Look("contrastive", CLUSTER, "^"),
-    "mmd": Look("MMD", "#CC79A7", "D"),
-    "grl": Look("GRL", "#8C6D31", "v"),
-    "none": Look("source only", COLORS["source"], "o"),
+    "contrastive": Look("contrastive", "#4B4BC8", "^"),
+    "mmd": Look("MMD", "#B2436E", "D"),
+    "grl": Look("GRL", "#7A7A1E", "v"),
+    "none": Look("source only", NOT_ADAPTED, "o"),
 }
 
 
@@ -114,6 +118,18 @@ def look_of_row(row: Mapping[str, Any], key: str = "method", looks: Mapping[str,
         return looks[name]
     own = [row.get(field) for field in ("words", "color", "marker")]
     return Look(*own) if all(isinstance(value, str) for value in own) else unknown_look(name)
+
+
+def plain_name(method: str, look: Look) -> str:
+    """A method in plain English: its look's name, then what is changed in it, as titles and rows of figures say it.
+
+    >>> plain_name("target_only[background=auto,features=layers]", Look("target only (kNN)", "red", "s"))
+    'target only, same eyes'
+    >>> plain_name("msra[backbone_size_px=128,shots=10]", Look("MsRA (few-shot)", "red", "o"))
+    'MsRA, backbone size px 128, shots 10'
+    """
+    changed = method.partition("[")[2].rstrip("]").replace(SAME_EYES, "same eyes")
+    return ", ".join([look.short, *changed.replace("_", " ").replace("=", " ").split(",")]).removesuffix(", ")
 
 
 def collapsed_words(row: Mapping[str, Any], between: str = " ") -> str:

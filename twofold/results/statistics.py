@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 from twofold.data import NORMAL
 from twofold.errors import InputError
 from twofold.methods import METHODS
-from twofold.plots.style import Look, unknown_look
+from twofold.plots.style import Look, plain_name, unknown_look
 from twofold.runs.config import words
 from twofold.runs.presets import RECIPE_VERSION
 
@@ -35,6 +35,7 @@ __all__ = [
     "look_of",
     "one_of_each",
     "over_trials",
+    "plain",
     "selection_means",
     "t_interval",
     "whole_classes",
@@ -59,6 +60,15 @@ def look_of(base: str) -> Look:
     """
     method, _ = METHODS.get(base, (None, {}))
     return getattr(method, "looks", {}).get(base) or unknown_look(base)
+
+
+def plain(method: str) -> str:
+    """A method in plain English, with what is changed in it: what a figure says where a table has the name.
+
+    >>> plain("twofold"), plain("gnl[reference_share=0.2,steps=25]")
+    ('align the dominant cluster', 'GNL, reference share 0.2, steps 25')
+    """
+    return plain_name(method, look_of(method.partition("[")[0]))
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:

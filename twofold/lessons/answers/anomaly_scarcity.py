@@ -51,7 +51,7 @@ ANSWERS = {
     "10.3": Number(
         _mostly_anomalous,
         (
-            "count the crosses among the green",
+            "count the crosses among the dark",
             "purity of the runs of twofold in `frame`, for the class `shown`: where is it first under one half?",
         ),
         of="share",

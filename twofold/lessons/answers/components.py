@@ -33,8 +33,8 @@ ANSWERS = {
         of="share",
     ),
     "05.2": Number(
-        lambda nb: float(100 * nb.heap["normals repelled"]["twofold"]),
-        ("the last part of its bar", "`heap` holds shares: of 100 pictures they are percentages"),
+        lambda nb: float(100 * nb.shares["normals repelled"]["twofold"]),
+        ("the last part of its bar", "`shares` holds shares: of 100 pictures they are percentages"),
     ),
     "05.3": Number(
         lambda nb: float(nb.quoted["auroc"]["twofold"] - nb.quoted["auroc"]["cluster_backbone"]),

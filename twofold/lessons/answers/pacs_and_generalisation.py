@@ -80,6 +80,9 @@ ANSWERS = {
             'put ["digits", "optdigits", "mnist"] in the place of the second pair and run the notebook again',
             "the lines under *What is the unlabelled target worth?*, those of the second pair",
         ),
-        choices={"source_only": ["source", "the source alone"], "target_only": ["target", "the target alone", "the heap"]},
+        choices={
+            "source_only": ["source", "the source alone"],
+            "target_only": ["target", "the target alone", "the unlabelled target"],
+        },
     ),
 }

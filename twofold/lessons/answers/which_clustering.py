@@ -19,7 +19,7 @@ def _dominant(points: np.ndarray, n_clusters: int) -> np.ndarray:
 
 def _alone(nb: Any) -> int:
     """Size of the dominant cluster with as many clusters as pictures."""
-    space = nb.heap.space
+    space = nb.unlabelled.space
     return int((clusters(space, "kmeans", len(space), nb.seeds[0]) == 0).sum())
 
 

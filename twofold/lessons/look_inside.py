@@ -430,10 +430,9 @@ def disagreement_rows(run_: Anatomy, control: str, scores: np.ndarray, n: int = 
     scores : (n,) the control's, of the same test pictures.
     """
     order = np.argsort(rankdata(scores) - rankdata(run_.scores), kind="stable")
-    ours, theirs = (look_of(method.partition("[")[0]).color for method in (run_.config.name, control))
-    own, other = plain(run_.config.name), plain(control)
+    own, other, normal = plain(run_.config.name), plain(control), f"normal {run_.result['normal']}"
     halves = (
-        (f"normal {run_.result['normal']}: anomalous for {own}, not for {other}", ours, order[:n]),
-        (f"normal {run_.result['normal']}: anomalous for {other}, not for {own}", theirs, order[::-1][:n]),
+        (f"{normal}: anomalous for {own}, not for {other}", look_of(run_.config.method).color, order[:n]),
+        (f"{normal}: anomalous for {other}, not for {own}", look_of(control).color, order[::-1][:n]),
     )
     return [_framed(run_.task.target_test, rows, run_.labels, words, color, size_px) for words, color, rows in halves]

@@ -19,6 +19,7 @@ from twofold.networks.cache import EmbeddingCache
 from twofold.parts.selection import CLUSTERINGS, whiten
 from twofold.plots.style import (
     CLUSTER_GREYS,
+    HALO,
     INK,
     MARKERS,
     SELECTION_LOOKS,
@@ -144,7 +145,7 @@ def dominant_words(found: Mapping[str, tuple[Unlabelled, np.ndarray]]) -> str:
 
 
 def cluster_map(unlabelled: Unlabelled, found: np.ndarray, ax: Axes, revealed: bool = True, legend: bool = True) -> Axes:
-    """The first two directions of the clustered space: the darker the larger the cluster, which has its number; a cross is an anomaly.
+    """The first two directions of the clustered space: the darker, the larger the cluster; a cross is an anomaly.
 
     All maps reach ``REACH`` standard deviations from the middle; what lies farther out is drawn at the edge.
 

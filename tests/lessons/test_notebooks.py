@@ -1,9 +1,13 @@
 """The committed notebooks are clean, executed and small; a wrong parameter stops one early; figures stand for their runs."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+
+from twofold.methods import METHODS
+from twofold.results.statistics import plain
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -40,6 +44,21 @@ def test_no_notebook_takes_a_run_s_name_apart(path):
     code = ["".join(cell["source"]) for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
     for word in ('split("[")', 'partition("[")', "str.replace", "removesuffix(", "re.sub("):
         assert not any(word in source for source in code), word
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_title_says_a_method_by_its_name_in_code(path):
+    code = ["".join(cell["source"]) for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
+    titles = [line for source in code for line in source.splitlines() if "headline(" in line or "set_title(" in line]
+    plainly = [re.sub(r"(plain|look_of)\([^()]*\)|_words\(.*", "", title) for title in titles]
+    assert [title for title in plainly if re.search(r"config\.name|" + "|".join(METHODS), title)] == []
+
+
+@pytest.mark.parametrize("page", ["site/methods.md", "notebooks/00_quickstart.ipynb"])
+def test_a_table_of_methods_says_how_figures_call_them(page):
+    found = re.findall(r"\| `(\w+)`(?:, same eyes)? \| ([^|]+?)(?:, same eyes)? \|", (REPOSITORY / page).read_text("utf-8"))
+    assert len(found) >= 8
+    assert [(name, words) for name, words in found if words != plain(name)] == []
 
 
 def test_a_function_of_one_notebook_alone_lives_in_a_lesson():

@@ -171,13 +171,13 @@ def shots_words(curve: pd.DataFrame, free: str) -> str:
 
     >>> rows = {"base": ["few_shot", "pooled_gaussian"], "shots": [10.0, None], "mean": [71.0, 97.0], "n_classes": 10}
     >>> shots_words(pd.DataFrame(rows).assign(dataset="d", source="s", target="t"), "pooled_gaussian")
-    'd s→t: few-shot variant at its best 71.0 (10 shots), pooled Gaussians without a label 97.0'
+    'd s→t: few-shot variant at best 71.0 (10 shots), pooled Gaussians without a label 97.0'
     """
     lines = []
     for pair, rows in curve.groupby(PAIR, sort=False):
         told = rows[rows["shots"].notna() & (rows["n_classes"] == rows["n_classes"].max())]
         best, level = told.loc[told["mean"].idxmax()], rows.loc[rows["base"] == free, "mean"].iloc[0]
-        most = f"{plain(best['base'])} at its best {best['mean']:.1f} ({best['shots']:.0f} shots)"
+        most = f"{plain(best['base'])} at best {best['mean']:.1f} ({best['shots']:.0f} shots)"
         lines.append(f"{pair_name(pair)}: {most}, {plain(free)} without a label {level:.1f}")
     return "\n".join(lines)
 

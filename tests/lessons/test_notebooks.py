@@ -122,8 +122,6 @@ PAGES = [*NOTEBOOKS, *sorted((REPOSITORY / "notebooks").glob("*.md"))]
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_every_link_to_a_file_leads_somewhere(path):
-    import re
-
     text = path.read_text("utf-8")
     if path.suffix == ".ipynb":
         cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]

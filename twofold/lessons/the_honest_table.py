@@ -95,5 +95,5 @@ def method_dots(table: pd.DataFrame, ax: Axes) -> Axes:
         ax.errorbar(row["mean"], i, xerr=row["std_classes"], color=look.color, linewidth=1.2, zorder=1)
         ax.scatter(row["mean"], i, s=64, marker=look.marker, color=face, edgecolor=look.color, zorder=2)
         ax.text(row["mean"], i - 0.22, f"{row['mean']:.1f}", ha="center", va="bottom", fontsize=8.5, color="#333333")
-    score_axis(ax, list(map(plain, table["method"])), (table["mean"] - table["std_classes"]).min(), 2, top=-0.8)
+    score_axis(ax, list(map(plain, table["method"])), (table["mean"] - table["std_classes"]).min(), 2, top=-0.8, letters=60)
     return ax

@@ -20,8 +20,6 @@ from twofold.plots.style import (
 
 __all__ = ["class_dots", "score_axis"]
 
-NAME_LETTERS = 26  # in a line of a row's name
-
 
 def _known(row: Mapping) -> pd.Series:
     """The classes of a row that have a number."""
@@ -33,10 +31,10 @@ def _beside(ax: Axes, height: float, words: str, color: str, **look: object) -> 
     ax.text(1.02, height, words, transform=ax.get_yaxis_transform(), va="center", color=color, **look)
 
 
-def score_axis(ax: Axes, names: list[str], lowest: float, margin: float, top: float = -0.6) -> None:
-    """A row a name, downwards, over the scores in percent."""
+def score_axis(ax: Axes, names: list[str], lowest: float, margin: float, top: float = -0.6, letters: int = 26) -> None:
+    """A row a name, in lines of so many letters, downwards, over the scores in percent."""
     chance_line(ax)
-    ax.set_yticks(range(len(names)), [wrapped(name, NAME_LETTERS) for name in names])
+    ax.set_yticks(range(len(names)), [wrapped(name, letters) for name in names])
     ax.set_ylim(len(names) - 0.4, top)
     ax.set_xlim(np.nanmin([25.0, lowest - margin]), 102)
     ax.set_xlabel(SCORE_WORDS)

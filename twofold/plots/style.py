@@ -61,7 +61,7 @@ GREY = "#777777"  # of what has no look of its own
 INK = "#555555"  # of small print
 SPARE_MARKERS = ("d", "h", "P", "8", "p")
 HALO = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5}  # of words that stand on a line
-SAME_EYES = "background=auto,features=layers"  # of a control: it sees with the layers and the pile of the pooled Gaussians
+CONTROLS = {"features=layers": "same layers", "background=auto,features=layers": "same eyes"}  # as the pooled Gaussians
 SCORE_WORDS = "AUROC on the target (%)"
 HEADLINE_LETTERS, FOOTNOTE_LETTERS = 9, 14.5  # in an inch
 
@@ -125,11 +125,15 @@ def plain_name(method: str, look: Look) -> str:
 
     >>> plain_name("target_only[background=auto,features=layers]", Look("target only (kNN)", "red", "s"))
     'target only, same eyes'
+    >>> plain_name("in_domain (oracle)", Look("trained on the target's normals", "red", "P"))
+    "trained on the target's normals (oracle)"
     >>> plain_name("msra[backbone_size_px=128,shots=10]", Look("MsRA (few-shot)", "red", "o"))
     'MsRA, backbone size px 128, shots 10'
     """
-    changed = method.partition("[")[2].rstrip("]").replace(SAME_EYES, "same eyes")
-    return ", ".join([look.short, *changed.replace("_", " ").replace("=", " ").split(",")]).removesuffix(", ")
+    name, space, mark = method.partition(" (")  # such as (oracle)
+    changed = name.partition("[")[2].rstrip("]")
+    changed = CONTROLS.get(changed, changed).replace("_", " ").replace("=", " ")
+    return ", ".join([look.short, *filter(None, changed.split(","))]) + space + mark
 
 
 def collapsed_words(row: Mapping[str, Any], between: str = " ") -> str:

@@ -68,7 +68,7 @@ def plain(method: str) -> str:
     >>> plain("twofold"), plain("gnl[reference_share=0.2,steps=25]")
     ('align the dominant cluster', 'GNL, reference share 0.2, steps 25')
     """
-    return plain_name(method, look_of(method.partition("[")[0]))
+    return plain_name(method, look_of(method.partition(" (")[0].partition("[")[0]))
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:

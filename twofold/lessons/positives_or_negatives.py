@@ -128,7 +128,7 @@ def change_dots(changes: pd.DataFrame, ax: Axes) -> Axes:
             ax.plot([row["low"], row["high"]], [y, y], color=color, linewidth=2)
         ax.plot(row["difference"], y, marker, color=color, markersize=8)
     ax.axvline(0, color=INK, linewidth=1)
-    ax.set_yticks(range(len(ordered)), [f"{row['change']}\n({row['at']})" for row in ordered], fontsize=8.5)
+    ax.set_yticks(range(len(ordered)), [f"{row['change']}\n({row['at']})" for row in ordered], fontsize=9.5)
     ax.set_ylim(len(ordered) - 0.5, -0.5)
     ax.set_xlabel("gain of this one change (points of AUROC, 95 % interval)")
     for changed, (color, _) in CHANGED.items():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from twofold.plots.style import INK
+from twofold.plots.style import INK, wrapped
 from twofold.results.sentences import rest_words, verdict_words
 from twofold.results.statistics import above
 
@@ -98,13 +98,13 @@ def grid_picture(cells: pd.DataFrame, selections: Sequence[str], negatives: Sequ
         x, y = negatives.index(row["negatives"]), selections.index(row["selection"])
         words = rest_words(row, "\n") if pd.isna(row["mean"]) else f"{row['mean']:.0f}"
         dark = pd.notna(row["mean"]) and row["mean"] < 75
-        size = 9 if pd.isna(row["mean"]) else 15
+        size = 8 if pd.isna(row["mean"]) else 15
         ax.text(x, y, words, ha="center", va="center", fontsize=size, fontweight="bold", color="white" if dark else "black")
     for y, selection in enumerate(selections):
         for x, name in enumerate(negatives):
             if (selection, name) not in run:
                 ax.text(x, y, "nothing is\nleft over" if selection == "all" else "not run", ha="center", va="center", color=INK)
-    ax.set_xticks(range(len(negatives)), [WORDS[name].replace(" (", "\n(") for name in negatives])
+    ax.set_xticks(range(len(negatives)), [wrapped(WORDS[name], 13) for name in negatives])
     ax.set_yticks(range(len(selections)), [WORDS[name].replace(" (", "\n(") for name in selections])
     ax.set(xlabel="who is pushed away (negatives)", ylabel="who is taken for normal (positives)")
     ax.grid(False)

@@ -89,6 +89,8 @@ def chapter(written: Path, done: Path, stale: dict[str, str]) -> Any:
             cell.source = spread(cell.source) if tagged(cell, "injected-parameters") else cell.source
             folded = given or "Study(globals()" in cell.source or pictures(cell) or cell.source.count("\n") >= LONG
             cell.metadata = {"tags": [FOLDED]} if folded else {}
+            for shown in (output["data"] for output in cell.outputs if "text/html" in output.get("data", {})):
+                shown["text/html"] = breakable(shown["text/html"])
     if not done.is_file():
         notice = "These results are a small run of this chapter, one seed and few classes: read them for the mechanism."
     elif written.stem in stale or not current:
@@ -98,6 +100,15 @@ def chapter(written: Path, done: Path, stale: dict[str, str]) -> Any:
         return book
     book.cells.insert(1, nbformat.v4.new_markdown_cell(f":::{{note}}\n{notice}\n:::", id="notice"))
     return book
+
+
+def breakable(table: str) -> str:
+    """A table whose names may be broken where a setting begins.
+
+    >>> breakable("<th>gnl[reference_share=0.2,steps=25]</th>")
+    '<th>gnl[<wbr>reference_share=0.2,<wbr>steps=25]</th>'
+    """
+    return re.sub(r"(?<=<th>)[^<]*", lambda name: re.sub(r"(?<=[\[,])(?=\S)", "<wbr>", name[0]), table)
 
 
 def spread(source: str) -> str:

@@ -108,7 +108,7 @@ def breakable(table: str) -> str:
     >>> breakable("<th>gnl[reference_share=0.2,steps=25]</th>")
     '<th>gnl[<wbr>reference_share=0.2,<wbr>steps=25]</th>'
     """
-    return re.sub(r"(?<=<th>)[^<]*", lambda name: re.sub(r"(?<=[\[,])(?=\S)", "<wbr>", name[0]), table)
+    return re.sub(r"(?<=<t[hd]>)[^<]*", lambda name: re.sub(r"(?<=[\[,])(?=[a-z])", "<wbr>", name[0]), table)
 
 
 def spread(source: str) -> str:

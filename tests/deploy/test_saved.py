@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
 
 from twofold import InputError, TwoFoldDetector
@@ -352,6 +353,14 @@ def test_whatever_is_no_detector_of_networks_that_are_here_is_refused_in_one_lin
     for what, changed in hostile_tensors(tensors):
         forged(place, changed, text)
         trial(what)
+    _watching.append(True)
+    try:
+        for model in ("hf-hub:who/what", "local-dir:/etc", "open_clip:hf-hub:who/what", "open_clip:local-dir:/etc/x"):
+            other = sheet | {"networks": sheet["networks"] | {"encoder": {"model": model, "sha256": "0" * 64}}}
+            forged(place, tensors | {"network.encoder.pth": torch.zeros(9, dtype=torch.uint8)}, json.dumps(other))
+            trial(f"weights of {model}")
+    finally:
+        _watching.clear()
     assert not accepted
     assert tried > 400
     assert grown_kb / 1024 < SPARE_MB
@@ -372,6 +381,27 @@ def test_what_says_nothing_of_a_detector_is_not_read(tmp_path):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         refusal(tmp_path / "d")
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 2**10
+
+
+def test_what_is_more_than_its_pictures_and_networks_leave_is_neither_read_nor_written(whole_file, tmp_path, monkeypatch):
+    good, tensors, sheet = whole_file
+    (length,) = struct.unpack("<Q", good[:8])
+    head, size = json.loads(good[8 : 8 + length]), 600 * 2**20
+    head["more"] = {"dtype": "U8", "shape": [size], "data_offsets": [len(good) - 8 - length, len(good) - 8 - length + size]}
+    text = json.dumps(head).encode()
+    with open(tmp_path / "d", "wb") as file:  # of a few blocks on the disk
+        file.write(struct.pack("<Q", len(text)) + text + good[8 + length :])
+        file.truncate(8 + len(text) + len(good) - 8 - length + size)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "MB of tensors where its sheet tells of at most" in refusal(tmp_path / "d")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 2**10
+    told = TypeAdapter(saved.Sheet).validate_json(json.dumps(sheet))
+    pictures = len(sheet["seen"]) + len(sheet["held_out"]) + len(sheet["source_scores"])
+    monkeypatch.setattr(saved, "SPARE", -saved.EACH_PICTURE * pictures)
+    saved.write(tmp_path / "d", tensors, told)  # networks count
+    monkeypatch.setattr(saved, "numbers_of", lambda model: 0)
+    with pytest.raises(InputError, match=r"wanted a detector that can be read again, got .* MB of tensors"):
+        saved.write(tmp_path / "d", tensors, told)
 
 
 @pytest.mark.parametrize(("number", "words"), [(saved.FORMAT - 1, "an older"), (saved.FORMAT + 1, "a newer")])

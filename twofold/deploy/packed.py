@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from twofold.deploy.saved import Network
-from twofold.networks.weights import Weights, split_open_clip
+from twofold.networks.weights import Weights, numbers_of
 
 __all__ = ["Unpacked", "packed"]
 
@@ -52,21 +52,7 @@ class Unpacked:
             role, _, suffix = name.removeprefix(PREFIX).partition(".")
             if role not in networks or not suffix.isalnum() or value.dtype != torch.uint8 or value.ndim != 1:
                 raise ValueError(f"{name!r}, which is no network that it looks with")
-            if len(value) < (numbers := _numbers(networks[role].model)):
+            if len(value) < (numbers := numbers_of(networks[role].model)):
                 raise ValueError(f"{len(value)} bytes in {name!r} for a network of {numbers} numbers")
             self.files[role] = Path(self._folder.name) / f"{role}.{suffix}"
             self.files[role].write_bytes(value.numpy().tobytes())
-
-
-def _numbers(model: str) -> int:
-    """How many numbers a network holds, found without memory for them."""
-    with torch.device("meta"):
-        if clip := split_open_clip(model):
-            import open_clip
-
-            network = open_clip.CLIP(**open_clip.get_model_config(clip[0]))
-        else:
-            import timm
-
-            network = timm.create_model(model, pretrained=False, num_classes=0)
-    return sum(value.numel() for value in network.parameters())

@@ -23,10 +23,15 @@ from twofold.deploy.thumbnails import KINDS
 from twofold.deploy.trust import Trust
 from twofold.errors import InputError
 from twofold.files import whole
+from twofold.networks.weights import numbers_of
 
 __all__ = ["FORMAT", "Calibration", "Network", "Sheet", "Shown", "foreign", "read", "write"]
 
 FORMAT = 4  # raised by any change of what a file holds
+
+SPARE = 2**28  # bytes of tensors, however few the pictures: maps, a pile, what little a method trains beside its networks
+EACH_PICTURE = 2**16  # bytes that a picture may leave: twice the widest layers in double precision
+EACH_NUMBER = 16  # bytes that a number of a network may leave: packed, and trained in several parts
 
 _STRICT = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
 
@@ -105,10 +110,12 @@ def write(path: str | os.PathLike[str], tensors: dict[str, Tensor], sheet: Sheet
 
     Raises
     ------
-    InputError : the place cannot be written to, or a value is not finite.
+    InputError : the place cannot be written to, or a value is not finite, or there is more than ``read`` reads.
     """
     if broken := _not_finite(tensors):
         raise InputError(f"wanted a detector of finite numbers, got {', '.join(broken)} with others; fit it otherwise")
+    if too_large := _too_large(sum(value.nbytes for value in tensors.values()), sheet):
+        raise InputError(f"wanted a detector that can be read again, got {too_large}; keep fewer generic pictures")
     text = json.dumps(asdict(sheet))
     with whole(_place(path)) as aside:
         save_file(tensors, aside, {"twofold": f"{_digest(tensors, text)} {text}"})  # one entry: two have no fixed order
@@ -132,12 +139,15 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Sheet]:
         place = Path(os.path.expanduser(path))
         if not stat.S_ISREG(os.stat(place).st_mode):
             raise OSError(0, "no regular file")
-        open(place, "rb").close()  # the reader below takes a want of permission for a want of the file
+        with open(place, "rb") as file:  # the reader below takes a want of permission for a want of the file
+            size = os.stat(place).st_size - 8 - int.from_bytes(file.read(8), "little")  # without the head
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise foreign(path, getattr(error, "strerror", None) or error) from error
     try:
         with safe_open(place, framework="pt") as file:
             digest, text, sheet = _told(path, file.metadata() or {})  # what says nothing of a detector is not read
+            if too_large := _too_large(size, sheet):  # nor what is more than it tells of
+                raise foreign(path, too_large)
             # copies: what is only mapped changes with the file, or ends the process where the file is cut
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
     except InputError:
@@ -165,6 +175,14 @@ def _told(path: str | os.PathLike[str], about: dict[str, str]) -> tuple[str, str
         raise foreign(path, f"one that {age} twofold saved, in format {first['input']}, where this one reads {FORMAT}{todo}")
     where = ".".join(str(part)[:40] for part in first["loc"][:4]) or "its sheet"
     raise foreign(path, f"{where!r}: {first['msg'][:200]}")
+
+
+def _too_large(size: int, sheet: Sheet) -> str:
+    """What is said of so many bytes of tensors where what a sheet tells of leaves fewer, else nothing."""
+    most = SPARE + EACH_PICTURE * (len(sheet.seen) + len(sheet.held_out) + len(sheet.source_scores))
+    if size > most:  # networks are built to be counted
+        most += EACH_NUMBER * sum(numbers_of(network.model) for network in sheet.networks.values())
+    return f"{size / 2**20:.0f} MB of tensors where its sheet tells of at most {most / 2**20:.0f}" if size > most else ""
 
 
 def _place(path: str | os.PathLike[str]) -> str | os.PathLike[str]:

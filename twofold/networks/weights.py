@@ -18,7 +18,7 @@ import torch
 from twofold.errors import InputError
 from twofold.networks.torchscript import is_torchscript, read_torchscript
 
-__all__ = ["WHEELS", "Weights", "resolve_weights", "split_open_clip"]
+__all__ = ["WHEELS", "Weights", "numbers_of", "resolve_weights", "split_open_clip"]
 
 HUB_TIMEOUT_S = 3.0
 
@@ -202,3 +202,28 @@ def resolve_weights(model: str, weights: str = "pretrained", seed: int = 0, hub_
         f"wanted pretrained weights of {model}, but {reason} and they are not in its cache; pass a local file as weights, "
         f"choose a model whose weights pip brings ({', '.join(WHEELS)}), or ask for 'random' by name"
     )
+
+
+def numbers_of(model: str) -> int:
+    """How many numbers a network holds, found without memory for them, and without the hub, where some names have their plan.
+
+    Raises
+    ------
+    ValueError : a name that neither package knows by itself.
+
+    >>> numbers_of("tf_efficientnet_lite0")
+    3371008
+    """
+    with torch.device("meta"):
+        if clip := split_open_clip(model):
+            import open_clip
+
+            known = clip[0] in open_clip.list_models()
+            network = open_clip.CLIP(**open_clip.get_model_config(clip[0])) if known else None
+        else:
+            import timm
+
+            network = timm.create_model(model, pretrained=False, num_classes=0) if timm.is_model(model) else None
+    if network is None:
+        raise ValueError(f"model must be a network that timm or open_clip knows, got {model!r}; see timm.list_models()")
+    return sum(value.numel() for value in network.parameters())

@@ -37,6 +37,13 @@ class Labelled(torch.utils.data.Dataset):
         return self.items[index], "whatever"
 
 
+class Broken(Labelled):
+    """Raises where it is asked for an item."""
+
+    def __getitem__(self, index):
+        return 1 // 0
+
+
 def test_a_folder_a_list_an_array_and_data_sets_give_the_same_pixels(grown):
     place, array = grown
     wanted = given(place).images(range(4), 16)
@@ -109,6 +116,9 @@ def test_an_item_that_is_no_picture_is_named(tmp_path):
     (tmp_path / "cut.png").write_bytes(encoded(0, "PNG")[:200])
     with pytest.raises(InputError, match=r"wanted a readable picture at 0, got one that is not \("):
         given(Labelled([Image.open(tmp_path / "cut.png")])).images([0], 8)
+    with pytest.raises(InputError, match=r"wanted a readable picture at 3, got one that is not \(integer") as refused:
+        given(Broken(range(5))).images([3], 8)
+    assert isinstance(refused.value.__cause__, ZeroDivisionError)
     bytes_of = {shape: torch.zeros(shape, dtype=torch.uint8) for shape in ((4, 8, 8), (8, 8, 3), (2, 8, 8), (3, 0, 8))}
     items = ((torch.zeros(3, 8, 8), "float32"), ("a", "str"), (np.zeros((8, 8)), "float64"), ((), "tuple"))
     with pytest.raises(InputError, match="wanted items by number, got a dict that has none at 0"):

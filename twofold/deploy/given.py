@@ -48,17 +48,23 @@ class DatasetPictures:
         except (LookupError, NotImplementedError) as error:
             kind = type(self.dataset).__name__
             raise InputError(f"wanted items by number, got a {kind} that has none at {index}; give a list of them") from error
+        except Exception as error:  # a data set raises what it likes
+            raise _unreadable(index, error) from error
         picture = _picture(item[0] if isinstance(item, tuple | list) and item else item, index)
         try:
             return in_colours(picture)
         except Exception as error:  # decoders raise what they like
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise InputError(f"wanted a readable picture at {index}, got one that is not ({reason}); leave it out") from error
+            raise _unreadable(index, error) from error
 
     def content(self, index: int) -> str:
         """Hash of the picture's size and pixels."""
         picture = self[index]
         return hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()[:32]
+
+
+def _unreadable(index: int, error: Exception) -> InputError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return InputError(f"wanted a readable picture at {index}, got one that is not ({reason}); leave it out")
 
 
 def _picture(item: Any, index: int) -> Image.Image:

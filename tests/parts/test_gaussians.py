@@ -224,3 +224,13 @@ def test_memory_grows_with_the_pictures_and_not_with_their_square():
 
     peak(200)
     assert peak(4000) < 6 * peak(1000)
+
+
+def test_a_fit_needs_less_than_three_times_its_features():
+    rng = np.random.default_rng(0)
+    source, target = ([rng.normal(size=(n, 60)).astype(np.float32) for _ in range(4)] for n in (50, 6000))
+    tracemalloc.start()
+    fit_pooled(source, target)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * 8 * 6000 * 240

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
 import numpy as np
@@ -56,9 +56,14 @@ class BackgroundMethod(FrozenMethod):
 
     def units(self, z: Tensor) -> list[Tensor]:
         """(n, d_l) float64 unit features of each layer."""
-        return [functional.normalize(space.double(), dim=1) for space in self.spaces(z)]
+        return list(self.each_unit(z))
 
-    def learn_background(self, units: list[Tensor], levels: list[np.ndarray], normal: np.ndarray) -> list[np.ndarray]:
+    def each_unit(self, z: Tensor) -> Iterator[Tensor]:
+        """``units``, one after another: of many pictures one is much."""
+        for space in self.spaces(z):
+            yield functional.normalize(space.double(), dim=1)
+
+    def learn_background(self, units: Iterable[Tensor], levels: list[np.ndarray], normal: np.ndarray) -> list[np.ndarray]:
         """Choose the pile and keep it; what is handed back are the levels without what it explains.
 
         Parameters
@@ -71,19 +76,21 @@ class BackgroundMethod(FrozenMethod):
             name: [pile.float() for pile in self.units(z)]
             for name, z in piles(self.settings.background, self.extractors, self.cache).items()
         }
-        general = {
-            name: [general_oddness(unit, pile).numpy() for unit, pile in zip(units, of_pile, strict=True)]
-            for name, of_pile in seen.items()
-        }
-        own = [own_oddness(unit[torch.from_numpy(normal)]).numpy() for unit in units] if seen else []
+        general: dict[str, list[np.ndarray]] = {name: [] for name in seen}
+        own, none = [], []
+        for i, unit in enumerate(units):
+            none.append(torch.empty((0, unit.shape[1])))
+            for name, of_pile in seen.items():
+                general[name].append(general_oddness(unit, of_pile[i]).numpy())
+            if seen:
+                own.append(own_oddness(unit[torch.from_numpy(normal)]).numpy())
         chosen, far = nearest(
             {name: [layer[normal] for layer in layers] for name, layers in general.items()},
             own,
             FARTHEST if self.settings.background == "auto" else np.inf,  # a pile that was named is taken
         )
         self.notes_ |= {f"background_{name if name in NAMED else 'own'}": value for name, value in far.items()}
-        for i, unit in enumerate(units):
-            pile = unit[:0].float() if chosen is None else seen[chosen][i]
+        for i, pile in enumerate(none if chosen is None else seen[chosen]):
             self.register_buffer(f"pile_{i}", pile.to(self.device))
         if chosen is None:
             return levels

@@ -74,22 +74,23 @@ class PooledGaussian(BackgroundMethod):
         return [extractor for extractor, _ in pairs]
 
     def spaces(self, z: Tensor) -> list[Tensor]:
-        """(n, d_l) features of each layer, float64.
+        """(n, d_l) features of each layer, as they come.
 
-        Where a camera never moves the Gaussians are so narrow that single precision tells a copy from its original.
+        They are judged in double precision: where a camera never moves the Gaussians are so narrow that single precision
+        tells a copy from its original.
         """
-        return list(z.double().split(self._widths, dim=1))
+        return list(z.split(self._widths, dim=1))
 
     def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
         told = self.answers(told)
         kept = {"all": np.ones(len(target), bool), "oracle": None if told is None else told == 0}.get(self.settings.selection)
-        units = [self.units(self.embed(view)) for view in (source, target)]
-        spaces = [[unit.numpy() for unit in of_view] for of_view in units]
+        z = [self.embed(view) for view in (source, target)]
+        spaces = [[space.numpy() for space in self.spaces(of_view)] for of_view in z]
         sure = np.isin(target.contents, list(self.vouched))
         fitted = fit_pooled(*spaces, self.settings.kept_share, self.settings.source_weight, kept, sure)
         weights = {f"source_weight_{i}": weight for i, weight in enumerate(fitted.source_weights)}
         self.notes_ = {"contrast": fitted.contrast, **weights}
-        levels = self.learn_background(units[1], fitted.levels, fitted.kept)
+        levels = self.learn_background(self.each_unit(z[1]), fitted.levels, fitted.kept)
         scales = [spread(level[fitted.kept]) for level in levels]
         for i, gaussian in enumerate(fitted.gaussians):
             for name, value in (("mean", gaussian.mean), ("map", gaussian.map), ("sphere", np.float64(gaussian.sphere))):

@@ -12,7 +12,7 @@ from scipy.linalg import solve_triangular
 
 from twofold.compute import cores
 from twofold.parts.fusion import fused, spread
-from twofold.parts.neighbors import contrast, leave_one_out, unit_rows
+from twofold.parts.neighbors import ROWS, contrast, leave_one_out, unit_rows
 
 __all__ = ["WEAK_CONTRAST", "Gaussian", "PooledGaussian", "fit_gaussian", "fit_pooled"]
 
@@ -34,12 +34,16 @@ class Gaussian:
     log_determinant: float  # of the covariance
     shrinkage: float
 
-    def distance(self, features: np.ndarray) -> np.ndarray:
-        r"""Squared Mahalanobis distance :math:`(x-\mu)^\top \Sigma^{-1} (x-\mu)` of (n, d) features, (n,) >= 0."""
-        return self.of_deviations(features - self.mean)
+    def distance(self, features: np.ndarray, across: np.ndarray | None = None) -> np.ndarray:
+        r"""Squared Mahalanobis distance :math:`(x-\mu)^\top \Sigma^{-1} (x-\mu)` of (n, d) features, (n,) >= 0.
 
-    def of_deviations(self, centred: np.ndarray, across: np.ndarray | None = None) -> np.ndarray:
-        """``distance`` of (n, d) features less the mean; their products (n, k) with ``rows`` may be known."""
+        The products (n, k) of ``rows`` with the features less the mean may be known.
+        """
+        parts = [slice(at, at + ROWS) for at in range(0, len(features), ROWS)]
+        return np.concatenate([self._of_some(features[part], None if across is None else across[part]) for part in parts])
+
+    def _of_some(self, features: np.ndarray, across: np.ndarray | None) -> np.ndarray:
+        centred = features - self.mean
         if self.rows is None:
             return (solve_triangular(self.lower, centred.T, lower=True) ** 2).sum(axis=0)
         across = centred @ self.rows.T if across is None else across
@@ -84,7 +88,9 @@ def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray, 
     if n < d:  # the smaller of the two has the same trace and norm
         scatter = (deviations @ deviations.T if inner is None else inner) * scale * scale[:, None]
     else:
-        scatter = (deviations * scale[:, None]).T @ (deviations * scale[:, None])
+        scaled = deviations * scale[:, None]
+        scatter = scaled.T @ scaled
+        del scaled
     level = max(np.trace(scatter) / d, 1e-12)
     squares = (scatter**2).sum()
     noise = (weights * (deviations**2).sum(axis=1) ** 2).sum() / total - squares
@@ -157,19 +163,18 @@ def _held_out(source: np.ndarray, target: np.ndarray, kept: np.ndarray, weights:
     """
     n, d = int(kept.sum()), target.shape[1]
     mean = target[kept].mean(axis=0)
-    centred = target - mean
-    deviations = np.concatenate([centred[kept], source - source.mean(axis=0)])
+    deviations = np.concatenate([target[kept] - mean, source - source.mean(axis=0)])
     used = [len(deviations) if weight > 0 else n for weight in weights]  # rows that count at all
     few = max((k for k in used if k < d), default=0)
     inner = deviations[:few] @ deviations[:few].T
     across = np.empty((len(target), few))
     if few:
-        across[kept], across[~kept] = inner[:n], centred[~kept] @ deviations[:few].T
+        across[kept], across[~kept] = inner[:n], (target[~kept] - mean) @ deviations[:few].T
     found = []
     for weight, k in zip(weights, used, strict=True):
         each = np.concatenate([np.ones(n), np.full(k - n, weight)])
         gaussian = fit_gaussian(mean, deviations[:k], each, inner[:k, :k] if k < d else None)
-        distance = gaussian.of_deviations(centred, across[:, :k] if k < d else None)
+        distance = gaussian.distance(target, across[:, :k] if k < d else None)
         found.append(_HeldOut(gaussian, *leave_one_out_distance(gaussian, distance, kept, float(each.sum())), weight))
     return found
 
@@ -248,8 +253,11 @@ def fit_pooled(
         raise ValueError(
             f"target_spaces must be as wide as source_spaces, got widths {of_target} against {of_source}; embed both alike"
         )
-    source_spaces, target_spaces = ([unit_rows(space) for space in spaces] for spaces in (source_spaces, target_spaces))
-    pairs = list(zip(source_spaces, target_spaces, strict=True))
+    joined = np.empty((n, sum(of_target)))  # all that is held of the target: each space is a part of it
+    parts = np.split(joined, np.cumsum(of_target)[:-1], axis=1)
+    for part, space in zip(parts, target_spaces, strict=True):
+        part[:] = unit_rows(space)
+    pairs = list(zip(map(unit_rows, source_spaces), parts, strict=True))
 
     def held_out(*weights: float) -> list[list[_HeldOut]]:
         with ThreadPoolExecutor(min(2, cores())) as pool:  # spaces do not know each other: the numbers stay the same
@@ -257,7 +265,6 @@ def fit_pooled(
 
     first = 1.0 if source_weight is None else source_weight
     if kept is None:
-        joined = np.concatenate(target_spaces, axis=1)
         sure = np.zeros(n, bool) if sure is None else sure
         kept = _lowest(leave_one_out(torch.from_numpy(joined), CORE_NEIGHBORS).numpy(), kept_share) | sure
         for _ in range(ROUNDS):
@@ -270,5 +277,5 @@ def fit_pooled(
         [np.log1p(found.distance) for found in best],
         kept,
         [found.weight for found in best],
-        float(np.mean([contrast(space) for space in target_spaces])),
+        float(np.mean([contrast(part) for part in parts])),
     )

@@ -8,7 +8,8 @@ from torch import Tensor
 
 __all__ = ["contrast", "knn_distance", "leave_one_out", "unit_rows"]
 
-ROWS = 1024  # compared with the whole reference at once: memory grows with n, not with its square
+ROWS = 1024  # looked at at once: memory grows with n, not with its square
+PAIRS = 4 * ROWS**2  # compared at once, of the rows of a large reference fewer
 
 
 def unit_rows(features: np.ndarray) -> np.ndarray:
@@ -80,7 +81,8 @@ def knn_distance(features: Tensor, reference: Tensor, k: int, own: Tensor | None
     tensor([1., 1., 4.], dtype=torch.float64)
     """
     x, y = features.double(), reference.double()
-    squares = (x * x).sum(dim=1, keepdim=True) + (y * y).sum(dim=1) - 2 * x @ y.T + 0 * y.sum()  # (n, m)
+    lengths = torch.cat([(part * part).sum(dim=1) for part in y.split(ROWS)])  # (m,)
+    squares = (x * x).sum(dim=1, keepdim=True) + lengths - 2 * x @ y.T + 0 * y.sum()  # (n, m)
     if own is None:
         return squares.clamp_min(0).topk(min(k, len(y)), largest=False).values.sqrt().mean(dim=1)
     itself = torch.arange(len(y), device=y.device) == own[:, None]
@@ -97,5 +99,6 @@ def leave_one_out(features: Tensor, k: int) -> Tensor:
     tensor([1., 1., 4.], dtype=torch.float64)
     """
     rows = torch.arange(len(features), device=features.device)
-    parts = zip(features.split(ROWS), rows.split(ROWS), strict=True)
+    some = min(ROWS, max(PAIRS // len(features), 1))
+    parts = zip(features.split(some), rows.split(some), strict=True)
     return torch.cat([knn_distance(part, features, k, own) for part, own in parts])

@@ -9,6 +9,7 @@ import pytest
 from twofold.errors import InputError
 from twofold.lessons import fair_search as room
 from twofold.lessons.fair_search import (
+    AGAIN,
     BESIDE,
     LEAST_GAIN,
     LONG_RUNGS,
@@ -50,20 +51,24 @@ def made(*levels, last=None):
 def test_a_pool_has_at_most_24_candidates_and_begins_with_what_stood_before(method):
     pool = pool_of(method)
     assert 1 < len(pool) <= 24
-    assert pool[0] == {"method": method, **SHORTENED.get(method, {}), **{k: v[0] for k, v in POOLS.get(method, {}).items()}}
+    assert pool[0] == {
+        "method": AGAIN.get(method, method),
+        **SHORTENED.get(method, {}),
+        **{k: v[0] for k, v in POOLS.get(method, {}).items()},
+    }
     assert len({configure(*TASK, **candidate) for candidate in pool}) == len(pool)
 
 
 def test_every_method_of_others_is_searched():
-    ours = {*MIXED, *BESIDE.values(), "source_only", "align_all", "cluster_backbone", "oracle", "in_domain"}
+    ours = {"twofold", "density", *BESIDE.values(), "source_only", "align_all", "cluster_backbone", "oracle", "in_domain"}
     frozen = {"random_init", "zero_shot", "source_knn", "target_only", "target_gaussian", "pooled_gaussian"}
     assert set(METHODS) - ours - frozen == set(POOLS)
-    assert set(MIXED) <= ours
-    with pytest.raises(InputError, match="got 'zero_shot'; choose among: twofold, density, few_shot"):
+    assert {AGAIN.get(method, method) for method in MIXED} <= ours
+    with pytest.raises(InputError, match=r"got 'zero_shot'; choose among: twofold, density, .*few_shot"):
         pool_of("zero_shot")
 
 
-@pytest.mark.parametrize("method", MIXED)
+@pytest.mark.parametrize("method", [method for method in MIXED if method not in AGAIN])
 def test_each_alignment_is_searched_at_three_rates_of_its_own_or_more(method):
     pool = pool_of(method)
     for alignment in ("contrastive", "mmd", "grl"):
@@ -155,7 +160,7 @@ def test_the_committed_winners_are_the_methods_defaults_or_stand_beside_them(com
     for row in told.itertuples():
         by_name = {name_of(candidate): candidate for candidate in pool_of(row.method)}
         wanted = by_name[row.best if row.chosen else row.before]
-        name = BESIDE.get(row.method, row.method)
+        name = BESIDE.get(row.method, AGAIN.get(row.method, row.method))
         assert configure(*TASK, **wanted).settings == configure(*TASK, name, **SHORTENED.get(name, {})).settings, row.method
         assert configure(*TASK, **wanted).recipe == configure(*TASK, name, **SHORTENED.get(name, {})).recipe, row.method
 

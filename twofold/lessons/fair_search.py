@@ -24,6 +24,7 @@ from twofold.runs.presets import PAIRS
 from twofold.runs.search import CHANCE, Rung, candidates, name_of, search
 
 __all__ = [
+    "AGAIN",
     "BESIDE",
     "KEEP",
     "LEAST_GAIN",
@@ -99,15 +100,12 @@ MIXED: dict[str, list[tuple[dict[str, list[Any]], int]]] = {
     ]
     for method, chosen in _CHOSEN.items()
 }
-# What the first search of the paper's method had no room for: its own loss alone, with frozen stages and with ten clusters.
-WITHIN = "twofold_contrastive"
-MIXED[WITHIN] = [
-    ({"method": ["twofold"], **fields}, n)
-    for fields, n in (
-        ({}, 1),
-        ({"frozen_stages": [5, 3, 0], "n_clusters": [2, 5, 10], "learning_rate": [0.01, 0.003]}, 9),
-        ({"n_clusters": [5, 10], "lambda_alignment": [0.4, 1.0], "temperature": [1.0, 0.25]}, 6),
-    )
+# A second search of a method, for what the first had no room: the contrastive loss alone, with frozen stages and ten clusters.
+AGAIN = {"twofold_contrastive": "twofold"}
+MIXED["twofold_contrastive"] = [
+    ({}, 1),
+    ({"frozen_stages": [5, 3, 0], "n_clusters": [2, 5, 10], "learning_rate": [0.01, 0.003]}, 9),
+    ({"n_clusters": [5, 10], "lambda_alignment": [0.4, 1.0], "temperature": [1.0, 0.25]}, 6),
 ]
 
 # The paper's method stays the alignment that its text describes first; the best of its search stands beside it.
@@ -127,7 +125,8 @@ def pool_of(method: str) -> list[dict[str, Any]]:
     (24, 'grl')
     """
     if method in MIXED:
-        return [one for fields, n in MIXED[method] for one in candidates({"method": [method], **fields}, n)]
+        searched = AGAIN.get(method, method)
+        return [one for fields, n in MIXED[method] for one in candidates({"method": [searched], **fields}, n)]
     if method not in POOLS:
         raise InputError(f"wanted a method that is searched, got {method!r}; choose among: {', '.join([*MIXED, *POOLS])}")
     tried = POOLS[method]

@@ -109,10 +109,10 @@ def test_a_collapsed_class_is_left_out_and_what_was_not_run_is_no_sign():
 
 def test_the_plan_is_each_run_once_class_by_class():
     configs = planned({DIGITS: PLAN[DIGITS]})
-    assert len(set(configs)) == len(configs) == 5 * 119
-    assert [c.task.normal for c in configs] == [normal for normal in CLASSES for _ in range(119)]
+    assert len(set(configs)) == len(configs) == 5 * 238
+    assert [c.task.normal for c in configs] == [normal for normal in CLASSES for _ in range(238)]
     assert {c.task.seed for c in configs} == {0}
-    names = pd.Series([(c.name, c.task.anomaly_ratio) for c in configs[:119]])
+    names = pd.Series([(c.name, c.task.anomaly_ratio) for c in configs[:238]])
     assert names.is_unique  # what is told apart by name alone
 
 

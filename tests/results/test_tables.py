@@ -17,8 +17,8 @@ DIGITS = {"dataset": "digits", "source": "type", "target": "optdigits"}
 def collected(*rows, pair=DIGITS):
     """One row a method: (method, mean, collapsed runs); the rest has a mean of 70."""
     table = [
-        {**pair, "method": method, "base": method.partition("[")[0], "mean": mean, "std_classes": 4.0, "std_seeds": None}
-        | {"n_classes": 2, "n_seeds": 1, "n_runs": 2, "n_collapsed": n_collapsed, "rest": 70.0}
+        {**pair, "method": method, "mean": mean, "std_classes": 4.0, "std_seeds": None, "n_classes": 2, "n_seeds": 1}
+        | {"n_runs": 2, "n_collapsed": n_collapsed, "rest": 70.0}
         for method, mean, n_collapsed in rows
     ]
     return pd.DataFrame(table).astype({"mean": object, "std_seeds": object})

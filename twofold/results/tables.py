@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from itertools import pairwise
 from typing import Any
@@ -39,9 +39,9 @@ def _block(pair: tuple[str, str, str], quoted: pd.DataFrame) -> str:
     raise InputError(f"wanted one published block beside {pair_name(pair)}, got {', '.join(blocks)}; select one of them")
 
 
-def _ours_of_rivals(theirs: Collection[str], ours: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def _ours_of_rivals(theirs: Collection[str], ours: Sequence[str]) -> dict[str, str]:
     """The paper's rivals, each with the only name under which it was run here, such as one that says how many shots."""
-    found = {rival: [name for name, row in ours.items() if row["base"] == rival] for rival in RIVALS if rival in theirs}
+    found = {rival: [name for name in ours if name.partition("[")[0] == rival] for rival in RIVALS if rival in theirs}
     return {rival: names[0] for rival, names in found.items() if len(names) == 1}
 
 
@@ -95,14 +95,13 @@ def beside_published(collected: pd.DataFrame, quoted: pd.DataFrame) -> pd.DataFr
     InputError : no pair in ``collected``, several rows of a method, several blocks for a pair the paper does not have.
 
     >>> from twofold.results.published import published
-    >>> row = {"dataset": "digits", "source": "type", "target": "optdigits", "method": "twofold"}
-    >>> row |= {"base": "twofold", "mean": 76.9, "std_classes": 9.7, "std_seeds": 2.5, "n_classes": 10, "n_seeds": 3}
-    >>> row |= {"n_runs": 30, "n_collapsed": 0}
+    >>> row = {"dataset": "digits", "source": "type", "target": "optdigits", "method": "twofold", "mean": 76.9}
+    >>> row |= {"std_classes": 9.7, "std_seeds": 2.5, "n_classes": 10, "n_seeds": 3, "n_runs": 30, "n_collapsed": 0}
     >>> beside_published(pd.DataFrame([row]), published("table4")).iloc[3, 1:].tolist()
     ['twofold', '76.9', '9.7', '2.5', '10 x 3', 'CAD→Real', '75.54 (classes 9.80)', '+1.4']
     """
-    if not {*PAIR, "method", "base"} <= set(collected.columns):
-        raise InputError(f"wanted columns {', '.join(PAIR)}, method and base, got {list(collected.columns)}; collect by them")
+    if not {*PAIR, "method"} <= set(collected.columns):
+        raise InputError(f"wanted columns {', '.join(PAIR)} and method, got {list(collected.columns)}; collect by them")
     rows = []
     groups = [(pair, group, _block(pair, quoted)) for pair, group in collected.groupby(PAIR, sort=False)]
     for pair, group, block in groups or [(None, collected, block) for block in dict.fromkeys(quoted["block"])]:
@@ -111,7 +110,7 @@ def beside_published(collected: pd.DataFrame, quoted: pd.DataFrame) -> pd.DataFr
         means = quoted[(quoted["block"] == block) & (quoted["normal"] == "mean")]
         theirs = {row["method"]: row for row in means.to_dict("records")}
         ours = {row["method"]: row for row in group.to_dict("records")}
-        names = _ours_of_rivals(theirs, ours)
+        names = _ours_of_rivals(theirs, list(ours))
         for method in dict.fromkeys([*(names.get(method, method) for method in theirs), *ours]):
             quote = theirs.get(next((known for known, own in names.items() if own == method), method))
             row = {"measured on": pair_name(pair) if method in ours else "", "method": method, **_measured(ours.get(method))}

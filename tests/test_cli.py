@@ -224,7 +224,7 @@ def test_a_class_with_a_comma_can_be_run_and_swept(pictures, capsys):
 def readme_commands():
     pages = [REPOSITORY / "README.md", *sorted((REPOSITORY / "site").glob("*.md"))]
     text = "\n".join(page.read_text("utf-8") for page in pages)
-    lines = [line for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    lines = [line for block in re.findall(r"```[^\n]*\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
     lines += re.findall(r"`(twofold [^`]*)`", text)
     return [re.split(" *[#>]", line)[0] for line in lines if re.match("twofold [a-z]", line)]
 

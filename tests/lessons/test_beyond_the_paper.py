@@ -10,6 +10,7 @@ from twofold.lessons.beyond_the_paper import (
     LAYERS,
     forest,
     hardest,
+    hardest_of,
     layer_table,
     lead_reading,
     lead_table,
@@ -68,8 +69,19 @@ def several(gains):
     return pd.concat(parts, ignore_index=True)
 
 
+def rows_of(frame):
+    """The table of leads over the hardest control of each group."""
+    return lead_table(frame, ME, {words: hardest(frame, ME, controls, ORACLE) for words, controls in GROUPS.items()}, ORACLE)
+
+
+def test_the_least_of_several_leads_is_the_lead_over_the_hardest_of_all_their_controls():
+    frame, (first, second) = two_pairs(), GROUPS.values()
+    leads = [hardest(frame, ME, controls, ORACLE) for controls in (first, second)]
+    pd.testing.assert_frame_equal(hardest_of(leads), hardest(frame, ME, [*first, *second], ORACLE))
+
+
 def test_a_pair_s_row_says_the_hardest_control_of_each_group_and_the_lead_over_it():
-    table = lead_table(two_pairs(), ME, GROUPS, ORACLE)
+    table = rows_of(two_pairs())
     assert table["pair"].tolist() == [pair_name(DEV), pair_name(CONFIRMATION)]
     assert table["use"].tolist() == ["dev", "confirmation"]
     assert table["old"].tolist() == ["target_only 90.0", "target_only 98.0"]
@@ -96,7 +108,7 @@ def test_a_control_of_one_seed_on_one_pair_is_met_there_alone_and_takes_no_seed_
 def test_a_pair_in_which_a_run_collapsed_is_told_of_the_rest():
     frame = two_pairs()
     frame["collapsed"] = frame["method"].eq(ME) & frame["target"].eq("optdigits") & frame["normal"].eq("p")
-    row = lead_table(frame, ME, GROUPS, ORACLE).iloc[0]
+    row = rows_of(frame).iloc[0]
     assert (row[ME], row["old"]) == ("94.8", "target_only 90.0")
     assert row["lead over old"].startswith(f"{ME} 1/6 collapsed; of the rest above, +4.8 points [")
 
@@ -104,7 +116,7 @@ def test_a_pair_in_which_a_run_collapsed_is_told_of_the_rest():
 def test_a_pair_in_which_the_method_collapsed_everywhere_draws_no_number(figure):
     frame = two_pairs()
     frame["collapsed"] = frame["method"].eq(ME) & frame["target"].eq("optdigits")
-    row = lead_table(frame, ME, GROUPS, ORACLE).iloc[0]
+    row = rows_of(frame).iloc[0]
     assert (row[ME], row["lead over old"]) == ("collapsed", f"{ME} 6/6 collapsed; no class is left")
     ax = level_dots({"old": hardest(frame, ME, GROUPS["old"], ORACLE)}, ME, figure.subplots())
     assert [text.get_text() for text in ax.texts] == ["collapsed", "-0.5", "lead over\nold"]

@@ -4,6 +4,8 @@ import copy
 import os
 import shutil
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -438,3 +440,24 @@ def test_a_file_that_cannot_be_read_is_left_out_of_a_fit_and_its_name_is_kept(fo
     assert str(tmp_path) not in fitted.skipped_["target"]["cut.png"]
     whole = small("target_gaussian", background="none").fit(folders[0] / "source", folders[0] / "target")
     np.testing.assert_array_equal(fitted.held_out_, whole.held_out_)
+
+
+def test_where_all_is_cached_a_fit_and_its_file_need_no_network(folders, tmp_path):
+    """Networks are built when something is looked at, and the first thing that would be loaded is timm."""
+    place, _ = folders
+    code = f"""
+import sys
+from twofold import TwoFoldDetector
+detector = TwoFoldDetector(device="cpu").fit({str(place / "source")!r}, {str(place / "target")!r})
+detector.save({str(tmp_path / "d.twofold")!r})
+print("timm" in sys.modules, detector.threshold_)
+"""
+    here = {**os.environ, "TWOFOLD_CACHE": str(tmp_path / "cache")}
+    cold, warm = (
+        subprocess.run([sys.executable, "-c", code], env=here, capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(2)
+    )
+    assert (cold[0], warm[0]) == ("True", "False")
+    assert cold[1] == warm[1]
+    loaded = TwoFoldDetector.load(tmp_path / "d.twofold", "cpu")
+    assert loaded.threshold_ == float(warm[1])

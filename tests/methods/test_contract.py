@@ -259,6 +259,7 @@ def test_a_method_loads_the_networks_that_it_names_and_no_other(toy, monkeypatch
     monkeypatch.setattr(Weights, "state_dict", lambda self: asked.add(self.model) or real(self))
     pretrained = {f"{role}_weights": "pretrained" for role in toy.config(name).settings.networks}
     method = toy.fit(toy.build(name, **pretrained))
+    method.features(torch.zeros(1, 3, method.size_px, method.size_px, dtype=torch.uint8))  # what is cached needs no network
     assert asked == {getattr(method.networks, role) for role in method.settings.networks}
 
 

@@ -1,5 +1,7 @@
 """The controls that train nothing, against distances by hand; the same eyes for all; the pooled Gaussian as a method."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,10 @@ from PIL import Image
 from sklearn.preprocessing import normalize
 from torch.nn import functional
 
+from twofold.compute import single_thread
 from twofold.data.background import load_background
 from twofold.data.domains import ArrayPictures, Domain, View
+from twofold.errors import InputError
 from twofold.methods import background as methods_background
 from twofold.parts.fusion import fused, spread
 from twofold.parts.gaussians import fit_pooled
@@ -210,3 +214,52 @@ def test_a_folder_is_a_pile_and_its_content_moves_the_hash(toy, tmp_path):
     (tmp_path / "z.png").unlink()
     assert method.settings.content() != before
     assert toy.fitted("target_only", background="letters").settings.content() is None
+
+
+def test_what_is_held_of_a_view_is_found_once_and_serves_every_part_of_it(toy):
+    method, asked = toy.build("pooled_gaussian"), []
+    held = method.hold(toy.target)
+    assert method.hold(held) is held
+
+    def lengths(view):
+        asked.append(len(view))
+        return method.embed(view).norm(dim=1)
+
+    def sums(view):
+        asked.append(len(view))
+        return (lengths_of := method.embed(view).norm(dim=1))[:, None] + lengths_of
+
+    rows = np.array([5, 0, 9])
+    part = held.subset(np.arange(len(held)) < 20).subset(rows)  # by mask, then by number
+    z = method.embed(toy.target.subset(rows))
+    assert torch.equal(part.of_each("lengths", lengths), z.norm(dim=1))
+    assert torch.equal(part.of_pairs("sums", sums), z.norm(dim=1)[:, None] + z.norm(dim=1))
+    assert torch.equal(held.of_each("lengths", lengths)[rows], z.norm(dim=1))
+    assert asked == [len(held)] * 2
+    assert part.whole is held
+    assert torch.equal(method.embed(part), z)
+    assert part.contents.tolist() == toy.target.contents[rows].tolist()
+    assert torch.equal(part.images([1], 16), toy.target.images([0], 16))
+    assert len(held.subset([])) == 0
+
+
+def test_a_fit_to_a_part_of_a_held_view_is_the_fit_to_these_pictures(toy):
+    source, target, part = toy.source, toy.target, np.arange(25)
+    for name in ("pooled_gaussian", "target_gaussian", "target_only"):
+        method = toy.build(name)
+        held = [method.hold(view) for view in (source, target)]
+        with single_thread():
+            method.twin().fit(*held)  # what is found of the whole
+            shared, alone = method.twin().fit(held[0], held[1].subset(part)), method.twin().fit(source, target.subset(part))
+        np.testing.assert_allclose(toy.scores(shared), toy.scores(alone), rtol=0, atol=1e-9 * toy.scores(alone).std())
+
+
+def test_a_picture_that_changes_while_it_is_looked_at_is_refused(toy):
+    class Changing(View):
+        contents = property(lambda self: np.array([f"{next(turns)}{content}" for content in super().contents]))
+
+    turns, view = count(), Changing(toy.night, np.arange(3))
+    method = toy.build("target_only")
+    method.embed = lambda view: torch.zeros(3, 2)
+    with pytest.raises(InputError, match="wanted pictures that stay as they are, got some that changed"):
+        method.hold(view)

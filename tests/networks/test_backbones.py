@@ -1,5 +1,7 @@
 """Networks give exactly the outputs of the model their weights were saved from, whole or cut in two."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import open_clip
 import pytest
@@ -10,7 +12,8 @@ from sklearn.datasets import load_sample_image
 from torch import nn
 
 from twofold.errors import InputError
-from twofold.networks.backbones import load_backbone, load_encoder
+from twofold.networks import backbones
+from twofold.networks.backbones import KNOWN, _layers, load_backbone, load_encoder, load_layers
 from twofold.networks.weights import resolve_weights
 
 LITE0 = "tf_efficientnet_lite0"
@@ -313,3 +316,35 @@ class TestRefused:
         name = "open_clip:ViT-Z-99/openai"
         with pytest.raises(InputError, match=r"wanted an open_clip architecture, got 'ViT-Z-99'; see open_clip\.list"):
             load_encoder(name, resolve_weights(name, "random"), 224)
+
+
+class TestKnownNetworks:
+    @pytest.mark.parametrize("hidden", [True, False])
+    @pytest.mark.parametrize("name", KNOWN)
+    def test_what_is_said_of_a_network_before_it_is_built_is_what_it_has(self, name, hidden):
+        weights = resolve_weights(name)
+        late, widths = load_layers(name, weights, 64, hidden)
+        built = _layers(name, weights, 64, hidden, 0)
+        for field in ("key", "size_px", "mean", "std", "center_crop", "widths"):
+            assert getattr(late, field) == getattr(built, field), field
+        assert late.widths == widths
+        assert torch.equal(late(pictures()), built(pictures()))
+
+    def test_it_is_built_once_when_it_is_looked_through_and_where_it_was_moved_to(self, monkeypatch):
+        real, made = backbones._layers, []
+        monkeypatch.setattr(backbones, "_layers", lambda *asked: made.append(asked) or real(*asked))
+        late, _ = load_layers(LITE0, resolve_weights(LITE0), 64)
+        late.network.double()
+        assert (made, list(late.network.parameters()), late.device) == ([], [], torch.device("cpu"))
+        images = late.prepare(pictures()).double()
+        with ThreadPoolExecutor(2) as pool, torch.no_grad():
+            first, second = pool.map(late.network, [images, images])
+        assert len(made) == 1
+        assert first.dtype == torch.float64
+        assert torch.equal(first, second)
+        assert not late.network.state_dict().keys() & {"_place"}
+
+    def test_a_file_that_does_not_fit_is_refused_before_anything_is_looked_at(self, tmp_path):
+        torch.save({"x": torch.zeros(1)}, tmp_path / "w.pth")
+        with pytest.raises(InputError, match="wanted weights that fit"):
+            load_layers(LITE0, resolve_weights(LITE0, str(tmp_path / "w.pth")), 64)

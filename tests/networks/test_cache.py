@@ -648,3 +648,43 @@ def test_the_folder_is_the_argument_then_the_environment_then_the_home(tmp_path,
     monkeypatch.setenv("HOME", str(tmp_path))
     assert EmbeddingCache().folder == tmp_path / ".cache" / "twofold"
     assert not (tmp_path / "env").exists()  # nothing is made before it is needed
+
+
+class TestSeveralNetworks:
+    def test_they_look_at_a_picture_together_and_keep_what_each_alone_would_keep(self, tmp_path):
+        view, cache = toy(SHARD + 3), EmbeddingCache(tmp_path)
+        one, two = extractor("one"), extractor("two")
+        both = cache.embed_all([one, two], view)
+        assert all(torch.equal(found, both[0]) for found in both)
+        torch.testing.assert_close(both[0], by_hand(view))
+        assert sum(len(rows) for rows, _, _ in view.asked) == len(view)
+        assert cache.encoded == 2 * len(view)
+        assert [EmbeddingCache(tmp_path).embed(each, view).equal(both[0]) for each in (two, one)] == [True, True]
+        assert sum(len(rows) for rows, _, _ in view.asked) == len(view)
+
+    def test_each_is_shown_what_it_has_not_seen_as_it_wants_to_see_it(self, tmp_path):
+        view, cache = toy(12), EmbeddingCache(tmp_path)
+        cache.embed(extractor("one"), view.subset(range(8)))
+        cropped = extractor("cropped", center_crop=True)
+        for found in cache.embed_all([extractor("one"), extractor("two"), cropped], view):
+            torch.testing.assert_close(found, by_hand(view))
+        assert sorted((len(rows), crop) for rows, _, crop in view.asked) == [(4, False), (12, False), (12, True)]
+
+    def test_two_that_take_turns_the_other_way_round_do_not_wait_for_each_other(self, tmp_path):
+        one, two = (extractor(key, pause_s=0.02) for key in ("one", "two"))
+        with ThreadPoolExecutor(2) as pool:
+            jobs = [pool.submit(EmbeddingCache(tmp_path).embed_all, each, toy(40)) for each in ([one, two], [two, one])]
+            for job in jobs:
+                for found in job.result(timeout=60):
+                    torch.testing.assert_close(found, by_hand(toy(40)))
+
+    def test_a_picture_of_no_file_is_seen_once_and_is_no_file_s(self, tmp_path):
+        view, one = toy(1), extractor("one")
+        picture = torch.from_numpy(view.array)
+        first = EmbeddingCache(tmp_path).embed_once(one, picture)
+        assert torch.equal(EmbeddingCache(tmp_path).embed_once(one, picture), first)
+        torch.testing.assert_close(first, by_hand(view))
+        assert one.network.shown == [1]
+        cache = EmbeddingCache(tmp_path)
+        cache.embed(one, view)
+        assert cache.encoded == 1

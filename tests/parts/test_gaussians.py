@@ -8,8 +8,9 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 
+from twofold.parts import gaussians
 from twofold.parts.fusion import fused, spread
-from twofold.parts.gaussians import _held_out, fit_gaussian
+from twofold.parts.gaussians import Products, _held_out, fit_gaussian, products
 from twofold.parts.gaussians import fit_pooled as fit_pooled_fully
 from twofold.parts.neighbors import contrast
 
@@ -89,12 +90,14 @@ def test_trimming_finds_the_anomalies_that_in_sample_distances_hide():
     assert roc_auc_score(labels, held_out_scores(fitted)) > 0.95
 
 
+@pytest.mark.parametrize("by_products", [False, True])
 @pytest.mark.parametrize(("n", "d", "weight"), [(20, 60, 0.0), (20, 60, 0.3), (60, 5, 1.0), (2, 4, 1.0), (3, 4, 0.0)])
-def test_a_picture_is_judged_by_the_gaussian_of_the_others(n, d, weight):
+def test_a_picture_is_judged_by_the_gaussian_of_the_others(n, d, weight, by_products):
     rng = np.random.default_rng(0)
     source, target = rng.normal(size=(30, d)), rng.normal(size=(n + 5, d))
     kept = np.arange(n + 5) < n
-    *_, found = _held_out(source, target, kept, [0.1, 0.0, weight])  # others beside it change nothing
+    known = products_of(source, target).of_all(0) if by_products else None
+    *_, found = _held_out(source, target, kept, [0.1, 0.0, weight], known)  # others beside it change nothing
     total, shrinkage = n + weight * 30, found.gaussian.shrinkage
     level = np.trace(covariance(source, target[kept], weight)) / d
     expected, determinants = [], []
@@ -108,6 +111,27 @@ def test_a_picture_is_judged_by_the_gaussian_of_the_others(n, d, weight):
     np.testing.assert_allclose(found.distance[:n], expected, rtol=1e-8)
     np.testing.assert_allclose(found.distance[n:], found.gaussian.distance(target[n:]))
     assert found.likelihood == pytest.approx(-(np.array(expected) + determinants).mean() / 2)
+
+
+def products_of(source, target):
+    return Products(products([target]), products([target], [source]), products([source]))
+
+
+def test_products_of_more_pictures_serve_any_part_of_them_and_many_pictures_do_without(monkeypatch):
+    """Whichever mean they are measured from, and whether they are known at all, the same is found."""
+    source, target, _ = scene(n=60, d=120)
+    part = np.random.default_rng(2).permutation(60)[:40]
+    whole = products_of(normalize(source[:40]), normalize(target))
+    known = Products(whole.target[:, part][:, :, part], whole.across[:, part], whole.source)
+    alone = fit_pooled([source[:40]], [target[part]])
+    shared = fit_pooled_fully([source[:40]], [target[part]], 0.85, None, known=known)
+    monkeypatch.setattr(gaussians, "FEW", 0)
+    without = fit_pooled([source[:40]], [target[part]])
+    for other in (shared, without):
+        np.testing.assert_array_equal(other.kept, alone.kept)
+        np.testing.assert_allclose(other.levels[0], alone.levels[0], rtol=1e-9)
+        assert other.source_weights == alone.source_weights
+        assert other.contrast == pytest.approx(alone.contrast)
 
 
 def covariance(source, kept, weight):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from twofold.parts import neighbors
-from twofold.parts.neighbors import contrast, leave_one_out
+from twofold.parts.neighbors import contrast, contrast_of, leave_one_out, nearest_others, squares_of
 
 
 def knn_distance(features, reference, k, own=None):
@@ -105,3 +105,14 @@ def test_single_precision_features_are_compared_in_double():
     assert leave_one_out(rows, 1).dtype == torch.float64
     exact = [min(float((a - b).norm()) for b in rows.double() if not torch.equal(a, b)) for a in rows.double()]
     np.testing.assert_allclose(leave_one_out(rows, 1), exact, rtol=1e-9)
+
+
+@pytest.mark.parametrize("k", [1, 4, 40])
+def test_known_squared_distances_give_the_same_neighbours_and_contrast(k):
+    rows = np.random.default_rng(0).normal(size=(20, 6))
+    unit = rows / np.linalg.norm(rows, axis=1)[:, None]
+    moved = unit - unit.mean(axis=0)  # from another origin
+    squares = squares_of(moved @ moved.T)
+    np.testing.assert_allclose(nearest_others(squares, k), leave_one_out(torch.from_numpy(unit), k).numpy())
+    assert contrast_of(squares) == pytest.approx(contrast(rows))
+    assert contrast_of(np.zeros((3, 3))) == 0

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from twofold.parts.neighbors import squares_of
 from twofold.parts.oddness import FARTHEST, NEAREST, general_oddness, nearest, own_oddness
 
 
@@ -46,3 +47,9 @@ def test_a_pile_so_many_times_as_far_as_the_target_from_itself_is_none(times, ta
     assert ratios["pile"] == pytest.approx(times)
     assert (chosen == "pile") is taken
     assert nearest(oddness, own, farthest=np.inf)[0] == "pile"
+
+
+def test_how_far_pictures_lie_from_each_other_may_be_known_by_their_squared_distances():
+    features = np.random.default_rng(1).normal(size=(12, 3))
+    known = own_oddness(torch.from_numpy(features), squares_of(features @ features.T))
+    np.testing.assert_allclose(known.numpy(), own_oddness(torch.from_numpy(features)).numpy())

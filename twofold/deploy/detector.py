@@ -129,11 +129,13 @@ class TwoFoldDetector(BaseEstimator):
         vouched = frozenset(() if also is None else also.contents.tolist())
         target = target if also is None else joined(target, also)
         skipped = {"source": dict(source.skipped), "target": dict(target.skipped)}
-        own, (rows, copy_of) = _view(target), _distinct(target)
-        views = _view(source).subset(np.argsort(source.contents, kind="stable")), own.subset(rows)
+        rows, copy_of = _distinct(target)
         with single_thread():
             method = build(config, device)
             method.vouched = vouched
+            by_content = np.argsort(source.contents, kind="stable")
+            views = method.hold(_view(source).subset(by_content)), method.hold(_view(target).subset(rows))
+            own = views[1].subset(copy_of)
             method.fit(*views)
             kept = method.selected_
             method.selected_ = None if kept is None else kept[copy_of]
@@ -246,7 +248,7 @@ class TwoFoldDetector(BaseEstimator):
             skipped=self.skipped_,
             shown=[] if small is None else [Shown(*one) for one in zip(small.ids, small.kinds, small.scores, strict=True)],
             card=model_card(self),
-            witness=_witness(method),
+            witness=_witness(method, anew=False),
             reading=READING_VERSION,
             versions={package: version(package) for package in PACKAGES},
         )
@@ -334,8 +336,9 @@ def _finite(scores: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def _witness(method: Method) -> float:
-    """The score of one fixed picture, by the graph from pixels to score."""
-    noise = np.random.default_rng(0).integers(0, 256, (1, 3, method.size_px, method.size_px), np.uint8)
+def _witness(method: Method, anew: bool = True) -> float:
+    """The score of one fixed picture, by the graph from pixels to score, or by what is known of it here."""
+    noise = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 3, method.size_px, method.size_px), np.uint8))
     with single_thread():
-        return float(method.eval()(torch.from_numpy(noise).to(method.device)))
+        z = method.eval().features(noise.to(method.device)) if anew else method.eval().features_of_one(noise)
+        return float(method.score(z.to(method.device)))

@@ -49,6 +49,7 @@ def export_onnx(fitted: TwoFoldDetector | Method, path: str | os.PathLike[str]) 
     pictures = torch.zeros(2, 3, method.size_px, method.size_px, dtype=torch.uint8, device=method.device)
     with whole(path) as aside, warnings.catch_warnings(), single_thread(), torch.no_grad():
         warnings.simplefilter("ignore")  # deprecated, and traced values that are constants of a fitted method indeed
+        method.eval()(pictures)  # a network is built when it is first looked through, and that is not to be traced
         torch.onnx.export(
             method.eval(),
             (pictures,),

@@ -113,9 +113,9 @@ def raw(task: Task, method: Method, all_normal: bool) -> dict[str, Any]:
 
     Where the target is ``all_normal`` there are scores too that a check compares with.
     """
-    source, target = task.source_train, task.target_train
     keep_memory()
     with single_thread():
+        source, target = (method.hold(view) for view in (task.source_train, task.target_train))
         method.fit(source, target)
         held_out, of_source = method.anomaly_score(target), method.anomaly_score(source)
         new = unseen(method, source, target, held_out)

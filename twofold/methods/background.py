@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import numpy as np
@@ -14,8 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from twofold.data.background import BACKGROUNDS, load_background
+from twofold.data.domains import View
+from twofold.data.held import HeldView
 from twofold.methods.base import STRICT, FrozenMethod, Settings
 from twofold.networks.piles import piles
+from twofold.parts.gaussians import FEW, products
+from twofold.parts.neighbors import squares_of
 from twofold.parts.oddness import FARTHEST, general_oddness, nearest, own_oddness
 
 __all__ = ["BackgroundMethod", "BackgroundSettings"]
@@ -63,33 +67,48 @@ class BackgroundMethod(FrozenMethod):
         for space in self.spaces(z):
             yield functional.normalize(space.double(), dim=1)
 
-    def learn_background(self, units: Iterable[Tensor], levels: list[np.ndarray], normal: np.ndarray) -> list[np.ndarray]:
+    def pair_products(self, view: HeldView) -> np.ndarray | None:
+        """(layers, n, n) products of the view's unit features less a mean; None where it is a part of too many pictures."""
+        if len(view.whole) > FEW:
+            return None
+        return view.of_pairs("products", lambda whole: torch.from_numpy(products(self._rows(whole)))).numpy()
+
+    def _rows(self, view: View) -> list[np.ndarray]:
+        return [unit.numpy() for unit in self.each_unit(self.embed(view))]
+
+    def learn_background(self, view: View, levels: list[np.ndarray], normal: np.ndarray) -> list[np.ndarray]:
         """Choose the pile and keep it; what is handed back are the levels without what it explains.
 
         Parameters
         ----------
-        units : of each layer (n, d_l), of the pictures in memory.
+        view : the n pictures in memory.
         levels : of each layer (n,) logarithms of their held-out squared distances.
         normal : (n,) bool, which of them are taken for normal.
         """
-        seen = {
-            name: [pile.float() for pile in self.units(z)]
-            for name, z in piles(self.settings.background, self.extractors, self.cache).items()
-        }
-        general: dict[str, list[np.ndarray]] = {name: [] for name in seen}
-        own, none = [], []
-        for i, unit in enumerate(units):
-            none.append(torch.empty((0, unit.shape[1])))
-            for name, of_pile in seen.items():
-                general[name].append(general_oddness(unit, of_pile[i]).numpy())
-            if seen:
-                own.append(own_oddness(unit[torch.from_numpy(normal)]).numpy())
+        view, found = self.hold(view), piles(self.settings.background, self.extractors, self.cache)
+        seen = {name: [pile.float() for pile in self.units(z)] for name, z in found.items()}
+
+        def oddness(view: View) -> Tensor:
+            units = enumerate(self.each_unit(self.embed(view)))
+            layers = [torch.stack([general_oddness(unit, pile[i]) for pile in seen.values()]) for i, unit in units]
+            return torch.stack(layers).permute(2, 1, 0)  # (n, piles, layers)
+
+        general, own = {}, []
+        if seen:
+            general = dict(zip(seen, view.of_each("oddness", oddness).permute(1, 2, 0).numpy(), strict=True))
+            pairs = self.pair_products(view)
+            squares = None if pairs is None else squares_of(pairs)
+            own = [
+                own_oddness(unit[torch.from_numpy(normal)], None if squares is None else squares[i][normal][:, normal]).numpy()
+                for i, unit in enumerate(self.each_unit(self.embed(view)))
+            ]
         chosen, far = nearest(
             {name: [layer[normal] for layer in layers] for name, layers in general.items()},
             own,
             FARTHEST if self.settings.background == "auto" else np.inf,  # a pile that was named is taken
         )
         self.notes_ |= {f"background_{name if name in NAMED else 'own'}": value for name, value in far.items()}
+        none = [torch.empty((0, space.shape[1])) for space in self.spaces(self.embed(view))]
         for i, pile in enumerate(none if chosen is None else seen[chosen]):
             self.register_buffer(f"pile_{i}", pile.to(self.device))
         if chosen is None:

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from twofold.data.domains import View
+from twofold.data.held import HeldView
+from twofold.errors import InputError
 from twofold.methods.training import Inputs, Recipe, fetched
 from twofold.networks.backbones import Backbone, Extractor, load_backbone, load_encoder, load_layers
 from twofold.networks.cache import EmbeddingCache
@@ -171,6 +173,10 @@ class Method(nn.Module):
             pictures = resized.round().clamp(0, 255).to(torch.uint8)
         return self.score(self.features(pictures))
 
+    def hold(self, view: View) -> View:
+        """The same view for many a look: where nothing is trained its features are looked for once."""
+        return view
+
     def embed(self, view: View) -> Tensor:
         """Features (n, d) of all pictures of a view on the CPU, as the score sees them."""
         with torch.random.fork_rng(devices=[]):  # the loader of pictures draws a number
@@ -224,6 +230,10 @@ class Method(nn.Module):
         """One of the networks, frozen as a whole, at its own size."""
         name, weights, size_px = (getattr(self.networks, f"{role}{field}") for field in ("", "_weights", "_size_px"))
         return load_encoder(name, resolve_weights(name, weights, self.seed), size_px, self.seed)
+
+    def features_of_one(self, picture: Tensor) -> Tensor:
+        """Features (1, d) of a uint8 picture (1, 3, size_px, size_px), wherever they are had from."""
+        return self.features(picture.to(self.device))
 
     @torch.no_grad()
     def glance(self) -> Tensor:
@@ -280,6 +290,17 @@ class FrozenMethod(Method):
         """The networks, in the order in which their features stand beside each other."""
         raise NotImplementedError
 
+    @property
+    def device(self) -> torch.device:
+        return self.extractors[0].device
+
+    def features_of_one(self, picture: Tensor) -> Tensor:
+        return torch.cat([self.cache.embed_once(extractor, picture) for extractor in self.extractors], dim=1)
+
+    def glance(self) -> Tensor:
+        widths = [extractor.widths for extractor in self.extractors]
+        return torch.zeros(1, sum(map(sum, widths)), device=self.device) if all(widths) else super().glance()
+
     def twin(self) -> Self:
         """Another method with the same networks, to be fitted otherwise: what it learns is its own."""
         other = copy.copy(self)
@@ -290,8 +311,18 @@ class FrozenMethod(Method):
     def size_px(self) -> int:
         return self.extractors[0].size_px
 
+    def hold(self, view: View) -> HeldView:
+        if isinstance(view, HeldView):
+            return view
+        before, features = view.contents, self.embed(view)
+        if (view.contents != before).any():
+            raise InputError("wanted pictures that stay as they are, got some that changed; run it again when nothing writes")
+        return HeldView(view, before, {"features": features})
+
     def inputs(self, view: View) -> Tensor:
-        return torch.cat([self.cache.embed(extractor, view) for extractor in self.extractors], dim=1)
+        if isinstance(view, HeldView):
+            return view.of_each("features", self.embed)
+        return torch.cat(self.cache.embed_all(self.extractors, view), dim=1)
 
     def embed(self, view: View) -> Tensor:
         return self.inputs(view)

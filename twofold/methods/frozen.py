@@ -110,11 +110,11 @@ class Neighbors(EyesMethod, BackgroundMethod):
         return self.settings.features != "layers" and self.settings.background == "none"
 
     def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
-        view = source if self.settings.memory == "source" else target
+        view = self.hold(source if self.settings.memory == "source" else target)
         self.seen_, self.notes_ = view.contents, {}
         units = self.units(self.embed(view))
         levels = [_log_square(leave_one_out(unit, self.k)).numpy() for unit in units]
-        levels = self.learn_background(units, levels, np.ones(len(view), bool))
+        levels = self.learn_background(view, levels, np.ones(len(view), bool))
         scales = torch.tensor([spread(level) for level in levels], dtype=torch.float64)
         self.register_buffer("scales", scales.to(self.device))
         for i, unit in enumerate(units):

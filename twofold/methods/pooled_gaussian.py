@@ -11,11 +11,12 @@ from pydantic.dataclasses import dataclass as checked
 from torch import Tensor
 
 from twofold.data.domains import View
+from twofold.data.held import HeldView
 from twofold.methods.background import BackgroundMethod, BackgroundSettings
 from twofold.methods.base import STRICT, Role
 from twofold.networks.backbones import Extractor
 from twofold.parts.fusion import fused, spread
-from twofold.parts.gaussians import fit_pooled
+from twofold.parts.gaussians import Products, fit_pooled, products
 from twofold.plots.style import Look
 
 __all__ = ["PooledGaussian"]
@@ -84,13 +85,16 @@ class PooledGaussian(BackgroundMethod):
     def fit(self, source: View, target: View, told: np.ndarray | None = None) -> Self:
         told = self.answers(told)
         kept = {"all": np.ones(len(target), bool), "oracle": None if told is None else told == 0}.get(self.settings.selection)
+        source, target = self.hold(source), self.hold(target)
         z = [self.embed(view) for view in (source, target)]
         spaces = [[space.numpy() for space in self.spaces(of_view)] for of_view in z]
         sure = np.isin(target.contents, list(self.vouched))
-        fitted = fit_pooled(*spaces, self.settings.kept_share, self.settings.source_weight, kept, sure)
+        fitted = fit_pooled(
+            *spaces, self.settings.kept_share, self.settings.source_weight, kept, sure, self._products(source, target)
+        )
         weights = {f"source_weight_{i}": weight for i, weight in enumerate(fitted.source_weights)}
         self.notes_ = {"contrast": fitted.contrast, **weights}
-        levels = self.learn_background(self.each_unit(z[1]), fitted.levels, fitted.kept)
+        levels = self.learn_background(target, fitted.levels, fitted.kept)
         scales = [spread(level[fitted.kept]) for level in levels]
         for i, gaussian in enumerate(fitted.gaussians):
             for name, value in (("mean", gaussian.mean), ("map", gaussian.map), ("sphere", np.float64(gaussian.sphere))):
@@ -103,6 +107,17 @@ class PooledGaussian(BackgroundMethod):
         self.register_buffer("held_out", torch.tensor(held_out, device=self.device))
         self.selected_ = fitted.kept
         return self
+
+    def _products(self, source: HeldView, target: HeldView) -> Products | None:
+        """What the two have in common, made once for all parts of the target."""
+        of_target, of_source = self.pair_products(target), self.pair_products(source)
+        if of_target is None or of_source is None:
+            return None
+
+        def across(whole: HeldView) -> Tensor:
+            return torch.from_numpy(products(self._rows(whole), self._rows(source)).transpose(1, 0, 2))
+
+        return Products(of_target, target.of_each(("across", source), across).numpy().transpose(1, 0, 2), of_source)
 
     def score(self, z: Tensor, own: Tensor | None = None) -> Tensor:
         levels = []

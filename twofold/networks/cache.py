@@ -10,9 +10,9 @@ import re
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -95,43 +95,71 @@ class EmbeddingCache:
         ------
         InputError : a picture cannot be read, or changes meanwhile; the features of those before it are kept.
         """
-        wanted = [str(content) for content in view.contents]
-        shelf = _Shelf(self.folder, extractor)
-        found = shelf.read(set(wanted))
-        if not found.keys() >= set(wanted):
-            keep_memory()
-            with shelf.turn() as sign_of_life:
-                found |= shelf.read(set(wanted) - found.keys())  # another process may have been faster
-                missing = {key: row for row, key in enumerate(wanted) if key not in found}
-                found |= self._encode(extractor, view, missing, shelf, sign_of_life)
-        return torch.stack([found[key] for key in wanted])
+        return self.embed_all([extractor], view)[0]
 
-    def _encode(
-        self, extractor: Extractor, view: View, rows: dict[str, int], shelf: _Shelf, sign_of_life: Callable[[], None]
-    ) -> dict[str, Tensor]:
-        """Encode the pictures of the keys; a shard goes to the shelf as soon as it is full."""
-        turns = nullcontext() if extractor.device.type == "cpu" else Lock()  # an accelerator gains nothing from two
+    def embed_all(self, extractors: Sequence[Extractor], view: View) -> list[Tensor]:
+        """``embed`` by each of several extractors; those that want the same pictures look at them together.
+
+        Raises
+        ------
+        InputError : as ``embed``.
+        """
+        wanted = [str(content) for content in view.contents]
+        shelves = [_Shelf(self.folder, extractor) for extractor in extractors]
+        found = {shelf: shelf.read(set(wanted)) for shelf in shelves}
+        lacking = [shelf for shelf in shelves if not found[shelf].keys() >= set(wanted)]
+        if lacking:
+            keep_memory()
+            with ExitStack() as stack:
+                for shelf in sorted(lacking, key=lambda shelf: shelf.folder):  # no two processes wait for each other
+                    stack.enter_context(shelf.turn())
+                    found[shelf] |= shelf.read(set(wanted) - found[shelf].keys())  # another process may have been faster
+                together: dict[tuple, list[_Shelf]] = {}
+                for shelf in lacking:
+                    missing = frozenset(set(wanted) - found[shelf].keys())
+                    looks = shelf.extractor.size_px, shelf.extractor.center_crop, missing
+                    together.setdefault(looks, []).append(shelf)
+                for (*_, missing), some in together.items():
+                    rows = {key: row for row, key in enumerate(wanted) if key in missing}
+                    for shelf, new in zip(some, self._encode(some, view, rows), strict=True):
+                        found[shelf] |= new
+        return [torch.stack([found[shelf][key] for key in wanted]) for shelf in shelves]
+
+    def embed_once(self, extractor: Extractor, picture: Tensor) -> Tensor:
+        """Features (1, ...) of a uint8 picture (1, 3, h, w) that is no file's, seen alone, and kept too."""
+        key, shelf = hashlib.sha256(b"alone" + picture.cpu().numpy().tobytes()).hexdigest()[:32], _Shelf(self.folder, extractor)
+        found = shelf.read({key})
+        if not found:
+            found = {key: extractor(picture)[0]}
+            shelf.write(found)
+        return found[key][None]
+
+    def _encode(self, shelves: Sequence[_Shelf], view: View, rows: dict[str, int]) -> list[dict[str, Tensor]]:
+        """Encode the pictures of the keys, for each shelf; a shard goes to its shelf as soon as it is full."""
+        first = shelves[0].extractor
+        turns = nullcontext() if first.device.type == "cpu" else Lock()  # an accelerator gains nothing from two
         batches = [list(rows)[start : start + BATCH] for start in range(0, len(rows), BATCH)]
 
-        def features(keys: list[str]) -> Tensor:
-            pictures = view.images([rows[key] for key in keys], extractor.size_px, center_crop=extractor.center_crop)
+        def features(keys: list[str]) -> list[Tensor]:
+            pictures = view.images([rows[key] for key in keys], first.size_px, center_crop=first.center_crop)
             n = len(pictures)
             pictures = torch.cat([pictures, pictures[-1:].expand(BATCH - n, -1, -1, -1)])
             with turns:
-                return extractor(pictures)[:n]
+                return [shelf.extractor(pictures)[:n] for shelf in shelves]
 
-        def keep(pending: dict[str, Tensor]) -> None:
+        def keep(pending: dict[str, list[Tensor]]) -> None:
             now = view.subset([rows[key] for key in pending]).contents
-            same = {key: value for (key, value), content in zip(pending.items(), now, strict=True) if key == content}
-            shelf.write(same)
+            same = {key: values for (key, values), content in zip(pending.items(), now, strict=True) if key == content}
+            for i, shelf in enumerate(shelves):
+                shelf.write({key: values[i] for key, values in same.items()})
             if len(same) < len(pending):  # what was encoded is not what was hashed
                 raise InputError(
                     f"wanted pictures that stay as they are, got {len(pending) - len(same)} that changed while they were read; "
                     "run it again when nothing writes to them"
                 )
 
-        found: dict[str, Tensor] = {}
-        pending: dict[str, Tensor] = {}
+        found: dict[str, list[Tensor]] = {}
+        pending: dict[str, list[Tensor]] = {}
         with single_thread(), bar(len(rows), "encode") as told:
             pool = ThreadPoolExecutor(self.workers, initializer=torch.set_num_threads, initargs=(1,))
             ahead = max(AHEAD, self.workers)
@@ -140,10 +168,11 @@ class EmbeddingCache:
                 for i, keys in enumerate(batches):
                     values = asked.popleft().result()
                     asked.extend(pool.submit(features, later) for later in batches[i + ahead : i + ahead + 1])
-                    self.encoded += len(keys)
+                    self.encoded += len(keys) * len(shelves)
                     told.update(len(keys))
-                    pending.update(zip(keys, values, strict=True))
-                    sign_of_life()
+                    pending.update(zip(keys, zip(*values, strict=True), strict=True))
+                    for shelf in shelves:
+                        shelf.sign_of_life()
                     if len(pending) >= SHARD or keys is batches[-1]:
                         keep(pending)
                         found, pending = found | pending, {}
@@ -153,15 +182,17 @@ class EmbeddingCache:
                 raise
             finally:
                 pool.shutdown(cancel_futures=True)
-        return found
+        return [{key: values[i] for key, values in found.items()} for i in range(len(shelves))]
 
 
 class _Shelf:
     """The shards of one extractor: a name is the hash of a shard's keys, and a hash over everything stands inside."""
 
     def __init__(self, folder: Path, extractor: Extractor) -> None:
+        self.extractor, self.cache = extractor, folder
         self.place = f"{extractor.key}|{extractor.device.type}|reading {READING_VERSION}"
-        self.cache, self.folder = folder, folder / hashlib.sha256(self.place.encode()).hexdigest()[:20]
+        self.folder = folder / hashlib.sha256(self.place.encode()).hexdigest()[:20]
+        self._mine = False  # whether others wait for us
 
     def read(self, wanted: set[str]) -> dict[str, Tensor]:
         """Rows of the wanted keys, as far as they are here; only shards that hold any of them are read."""
@@ -193,30 +224,35 @@ class _Shelf:
             self._not_kept(error)
 
     @contextmanager
-    def turn(self) -> Iterator[Callable[[], None]]:
-        """Encode while others wait, who then find it done; yields what to call as a sign of life.
+    def turn(self) -> Iterator[None]:
+        """Encode while others wait, who then find it done.
 
         A lock that cannot be had, or whose holder hangs, is done without: the work is double then, the features are equal.
         """
-        lock, holder, held = FileLock(self.folder / "lock"), self.folder / "holder", False
-
-        def sign_of_life() -> None:
-            with suppress(OSError):  # those who wait go on at last
-                os.utime(holder)
-
+        lock, holder = FileLock(self.folder / "lock"), self._holder
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            held = self._wait(lock, holder)
-            if held:
+            self._mine = self._wait(lock, holder)
+            if self._mine:
                 holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", "utf-8")
                 self._tidy()
         except (OSError, ValueError, NotImplementedError) as error:  # NotImplementedError: a file system without locks
             self._not_kept(error)
         try:
-            yield sign_of_life if held else lambda: None
+            yield
         finally:
-            if held:
+            if self._mine:
                 lock.release()
+
+    @property
+    def _holder(self) -> Path:
+        return self.folder / "holder"
+
+    def sign_of_life(self) -> None:
+        """Keep those who wait from going on without us."""
+        if self._mine:
+            with suppress(OSError):  # they go on at last
+                os.utime(self._holder)
 
     @staticmethod
     def _wait(lock: FileLock, holder: Path) -> bool:

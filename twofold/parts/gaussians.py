@@ -12,12 +12,13 @@ from scipy.linalg import solve_triangular
 
 from twofold.compute import cores
 from twofold.parts.fusion import fused, spread
-from twofold.parts.neighbors import ROWS, contrast, leave_one_out, unit_rows
+from twofold.parts.neighbors import ROWS, contrast, contrast_of, leave_one_out, nearest_others, squares_of, unit_rows
 
-__all__ = ["WEAK_CONTRAST", "Gaussian", "PooledGaussian", "fit_gaussian", "fit_pooled"]
+__all__ = ["FEW", "WEAK_CONTRAST", "Gaussian", "PooledGaussian", "Products", "fit_gaussian", "fit_pooled", "products"]
 
 ROUNDS = 2  # of judging and keeping; more change nothing
 SOURCE_WEIGHTS = (0.0, 0.1, 0.3, 1.0)  # from leaving the source out to trusting it like the target
+FEW = 2048  # rows whose products are made: four spaces of them are 134 MB
 CORE_NEIGHBORS = 5  # of the density that makes the first guess
 WEAK_CONTRAST = 0.25  # best tells AUROC below 80 from the others on the development pairs, 0 to 50 % anomalies
 
@@ -34,21 +35,20 @@ class Gaussian:
     log_determinant: float  # of the covariance
     shrinkage: float
 
-    def distance(self, features: np.ndarray, across: np.ndarray | None = None) -> np.ndarray:
-        r"""Squared Mahalanobis distance :math:`(x-\mu)^\top \Sigma^{-1} (x-\mu)` of (n, d) features, (n,) >= 0.
+    def distance(self, features: np.ndarray) -> np.ndarray:
+        r"""Squared Mahalanobis distance :math:`(x-\mu)^\top \Sigma^{-1} (x-\mu)` of (n, d) features, (n,) >= 0."""
+        return np.concatenate([self._of_some(features[at : at + ROWS]) for at in range(0, len(features), ROWS)])
 
-        The products (n, k) of ``rows`` with the features less the mean may be known.
-        """
-        parts = [slice(at, at + ROWS) for at in range(0, len(features), ROWS)]
-        return np.concatenate([self._of_some(features[part], None if across is None else across[part]) for part in parts])
-
-    def _of_some(self, features: np.ndarray, across: np.ndarray | None) -> np.ndarray:
+    def _of_some(self, features: np.ndarray) -> np.ndarray:
         centred = features - self.mean
         if self.rows is None:
             return (solve_triangular(self.lower, centred.T, lower=True) ** 2).sum(axis=0)
-        across = centred @ self.rows.T if across is None else across
-        squares = (solve_triangular(self.lower, (across * self.scale).T, lower=True) ** 2).sum(axis=0)
-        return np.maximum(self.sphere * (centred**2).sum(axis=1) - squares, 0)
+        return self.distance_of_products(centred @ self.rows.T, (centred**2).sum(axis=1))
+
+    def distance_of_products(self, across: np.ndarray, squares: np.ndarray) -> np.ndarray:
+        """``distance`` of features less the mean, by their products (n, k) with ``rows`` and (n,) with themselves."""
+        solved = (solve_triangular(self.lower, (across * self.scale).T, lower=True) ** 2).sum(axis=0)
+        return np.maximum(self.sphere * squares - solved, 0)
 
     @property
     def map(self) -> np.ndarray:
@@ -92,13 +92,16 @@ def fit_gaussian(mean: np.ndarray, deviations: np.ndarray, weights: np.ndarray, 
         scatter = scaled.T @ scaled
         del scaled
     level = max(np.trace(scatter) / d, 1e-12)
-    squares = (scatter**2).sum()
-    noise = (weights * (deviations**2).sum(axis=1) ** 2).sum() / total - squares
+    squares = np.vdot(scatter, scatter)
+    lengths = (deviations**2).sum(axis=1) if inner is None else np.diag(inner)
+    noise = (weights * lengths**2).sum() / total - squares
     noise /= total**2 / (weights**2).sum()
     shrinkage = float(np.clip(noise / max(squares - d * level**2, 1e-30), 1e-3, 1))
     floor, kept = shrinkage * level, 1 - shrinkage
     if n < d:  # the inverse by Woodbury's identity
-        lower = np.linalg.cholesky(np.eye(n) + kept / floor * scatter)
+        scatter *= kept / floor
+        scatter.flat[:: n + 1] += 1
+        lower = np.linalg.cholesky(scatter)
         log_determinant = d * np.log(floor) + 2 * np.log(np.diag(lower)).sum()
         scale *= np.sqrt(kept) / floor
         return Gaussian(mean, lower, deviations, scale, 1 / floor, float(log_determinant), shrinkage)
@@ -156,27 +159,77 @@ class _HeldOut:
     weight: float
 
 
-def _held_out(source: np.ndarray, target: np.ndarray, kept: np.ndarray, weights: Sequence[float]) -> list[_HeldOut]:
+def products(spaces: Sequence[np.ndarray], others: Sequence[np.ndarray] | None = None) -> np.ndarray:
+    """Of each space (n, d_l) the products (n, n) of all rows less their mean, or (n, m) with other rows less theirs.
+
+    >>> products([np.array([[1.0], [3.0]])]).tolist()
+    [[[1.0, -1.0], [-1.0, 1.0]]]
+    """
+    centred = [space - space.mean(axis=0) for space in spaces]
+    with_these = centred if others is None else [space - space.mean(axis=0) for space in others]
+    return np.stack([one @ other.T for one, other in zip(centred, with_these, strict=True)])
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """What the rows of two domains have in common in each space, each less a mean of its own domain, whichever it is."""
+
+    target: np.ndarray  # (spaces, n, n)
+    across: np.ndarray  # (spaces, n, m)
+    source: np.ndarray  # (spaces, m, m)
+
+    def of_all(self, space: int) -> np.ndarray:
+        """(n + m, n + m), the target's rows first."""
+        across = self.across[space]
+        return np.block([[self.target[space], across], [across.T, self.source[space]]])
+
+
+def _about_the_kept(products: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    r"""The same products with the target measured from the mean of its kept rows.
+
+    .. math:: (u_i - \delta)^\top (u_j - \delta) = u_i^\top u_j - a_i - a_j + \bar a, \qquad a_i = u_i^\top \delta
+    """
+    n = len(kept)
+    along = products[:, :n][:, kept].mean(axis=1)  # (n + m,)
+    moved = products.copy()
+    moved[:n] -= along
+    moved[:, :n] -= along[:, None]
+    moved[:n, :n] += along[:n][kept].mean()
+    return moved
+
+
+def _held_out(
+    source: np.ndarray, target: np.ndarray, kept: np.ndarray, weights: Sequence[float], products: np.ndarray | None = None
+) -> list[_HeldOut]:
     """The kept target's mean, with the scatter of the kept target and of the source about their own means, at each weight.
 
-    Where there are fewer rows than dimensions their products are made once for all weights.
+    Where the products of all rows are known, and the rows fewer than dimensions, nothing else is needed of the features.
     """
     n, d = int(kept.sum()), target.shape[1]
     mean = target[kept].mean(axis=0)
     deviations = np.concatenate([target[kept] - mean, source - source.mean(axis=0)])
-    used = [len(deviations) if weight > 0 else n for weight in weights]  # rows that count at all
-    few = max((k for k in used if k < d), default=0)
-    inner = deviations[:few] @ deviations[:few].T
-    across = np.empty((len(target), few))
-    if few:
-        across[kept], across[~kept] = inner[:n], (target[~kept] - mean) @ deviations[:few].T
+    known = np.empty((0, 0)) if products is None else _about_the_kept(products, kept)
+    rows = np.append(np.flatnonzero(kept), np.arange(len(kept), len(known)))  # as the deviations stand
     found = []
-    for weight, k in zip(weights, used, strict=True):
+    for weight in weights:
+        k = len(deviations) if weight > 0 else n  # rows that count at all
         each = np.concatenate([np.ones(n), np.full(k - n, weight)])
-        gaussian = fit_gaussian(mean, deviations[:k], each, inner[:k, :k] if k < d else None)
-        distance = gaussian.distance(target, across[:, :k] if k < d else None)
+        if k < d and k <= len(rows) and len(known):
+            across = known[:, rows[:k]]
+            gaussian = fit_gaussian(mean, deviations[:k], each, across[rows[:k]])
+            distance = gaussian.distance_of_products(across[: len(kept)], np.diag(known)[: len(kept)])
+        else:
+            gaussian = fit_gaussian(mean, deviations[:k], each)
+            distance = gaussian.distance(target)
         found.append(_HeldOut(gaussian, *leave_one_out_distance(gaussian, distance, kept, float(each.sum())), weight))
     return found
+
+
+def _alone(joined: np.ndarray, squares: np.ndarray | None) -> np.ndarray:
+    """(n,) how far each picture lies from its nearest others in all spaces, whose squared distances may be known."""
+    if squares is None:
+        return leave_one_out(torch.from_numpy(joined), CORE_NEIGHBORS).numpy()
+    return nearest_others(squares.sum(axis=0), CORE_NEIGHBORS)
 
 
 def _lowest(scores: np.ndarray, share: float) -> np.ndarray:
@@ -203,6 +256,7 @@ def fit_pooled(
     source_weight: float | None,
     kept: np.ndarray | None = None,
     sure: np.ndarray | None = None,
+    known: Products | None = None,
 ) -> PooledGaussian:
     r"""Find the normal part of an unlabelled target and describe it by one Gaussian a feature space.
 
@@ -221,6 +275,7 @@ def fit_pooled(
         takes in each space the one of ``SOURCE_WEIGHTS`` under which held-out kept pictures are likeliest.
     kept : (n,) bool, the normals where they are known (oracle) or all; None finds them.
     sure : (n,) bool, pictures that are never put aside; None is none.
+    known : products of the unit rows; None makes them where they are not too many.
 
     Returns
     -------
@@ -258,15 +313,21 @@ def fit_pooled(
     for part, space in zip(parts, target_spaces, strict=True):
         part[:] = unit_rows(space)
     pairs = list(zip(map(unit_rows, source_spaces), parts, strict=True))
+    if known is None and n + len(source_spaces[0]) <= FEW:
+        sources = [source for source, _ in pairs]
+        known = Products(products(parts), products(parts, sources), products(sources))
+    # (n + m, n + m) of each space where a Gaussian may be of fewer rows than dimensions
+    rows = [known.of_all(i) if known is not None and n < part.shape[1] else None for i, part in enumerate(parts)]
+    squares = None if known is None else squares_of(known.target)
 
     def held_out(*weights: float) -> list[list[_HeldOut]]:
         with ThreadPoolExecutor(min(2, cores())) as pool:  # spaces do not know each other: the numbers stay the same
-            return list(pool.map(lambda pair: _held_out(*pair, kept, weights), pairs))
+            return list(pool.map(lambda pair, products: _held_out(*pair, kept, weights, products), pairs, rows))
 
     first = 1.0 if source_weight is None else source_weight
     if kept is None:
         sure = np.zeros(n, bool) if sure is None else sure
-        kept = _lowest(leave_one_out(torch.from_numpy(joined), CORE_NEIGHBORS).numpy(), kept_share) | sure
+        kept = _lowest(_alone(joined, squares), kept_share) | sure
         for _ in range(ROUNDS):
             levels = [np.log1p(found.distance) for (found,) in held_out(first)]
             kept = _lowest(fused(levels, [spread(level[kept]) for level in levels]), kept_share) | sure
@@ -277,5 +338,5 @@ def fit_pooled(
         [np.log1p(found.distance) for found in best],
         kept,
         [found.weight for found in best],
-        float(np.mean([contrast(part) for part in parts])),
+        float(np.mean([contrast(part) for part in parts] if squares is None else [contrast_of(space) for space in squares])),
     )

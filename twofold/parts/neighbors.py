@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["contrast", "knn_distance", "leave_one_out", "unit_rows"]
+__all__ = ["contrast", "contrast_of", "knn_distance", "leave_one_out", "nearest_others", "squares_of", "unit_rows"]
 
 ROWS = 1024  # looked at at once: memory grows with n, not with its square
 PAIRS = 4 * ROWS**2  # compared at once, of the rows of a large reference fewer
@@ -102,3 +102,39 @@ def leave_one_out(features: Tensor, k: int) -> Tensor:
     some = min(ROWS, max(PAIRS // len(features), 1))
     parts = zip(features.split(some), rows.split(some), strict=True)
     return torch.cat([knn_distance(part, features, k, own) for part, own in parts])
+
+
+def squares_of(products: np.ndarray) -> np.ndarray:
+    r"""Squared distances (..., n, n) of rows, of their products with each other, from whichever origin.
+
+    .. math:: \lVert x_i - x_j \rVert^2 = x_i^\top x_i + x_j^\top x_j - 2 x_i^\top x_j
+
+    >>> squares_of(np.array([[1.0, 0.0], [0.0, 4.0]])).tolist()
+    [[0.0, 5.0], [5.0, 0.0]]
+    """
+    lengths = np.diagonal(products, axis1=-2, axis2=-1)
+    return np.maximum(lengths[..., None] + lengths[..., None, :] - 2 * products, 0)
+
+
+def nearest_others(squares: np.ndarray, k: int) -> np.ndarray:
+    """(n,) ``leave_one_out`` of rows whose squared distances (n, n) are known.
+
+    >>> nearest_others(np.array([[0.0, 1.0, 25.0], [1.0, 0.0, 16.0], [25.0, 16.0, 0.0]]), k=1).tolist()
+    [1.0, 1.0, 4.0]
+    """
+    others = squares.copy()
+    np.fill_diagonal(others, np.inf)
+    k = min(k, len(others) - 1)
+    return np.sqrt(np.partition(others, k - 1, axis=1)[:, :k]).mean(axis=1)
+
+
+def contrast_of(squares: np.ndarray) -> float:
+    """``contrast`` of unit rows whose squared distances (n, n) are known.
+
+    >>> round(contrast_of(np.array([[0.0, 0.0, 2.0], [0.0, 0.0, 2.0], [2.0, 2.0, 0.0]])), 3)
+    0.707
+    """
+    pairs = len(squares) * (len(squares) - 1)
+    mean = squares.sum() / pairs
+    variance = np.vdot(squares, squares) / pairs - mean**2
+    return float(np.sqrt(max(variance, 0.0)) / mean) if mean > 2e-9 else 0.0

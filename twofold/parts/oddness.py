@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from twofold.parts.neighbors import knn_distance, leave_one_out
+from twofold.parts.neighbors import knn_distance, leave_one_out, nearest_others
 
 __all__ = ["FARTHEST", "NEAREST", "general_oddness", "nearest", "own_oddness"]
 
@@ -46,9 +47,13 @@ def general_oddness(features: Tensor, pile: Tensor) -> Tensor:
     return 2 * knn_distance(features, pile, NEIGHBORS).clamp_min(NEAREST).log()
 
 
-def own_oddness(features: Tensor) -> Tensor:
-    """(n,) ``general_oddness`` of every row with the others as the pile: how far a domain's pictures lie from each other."""
-    return 2 * leave_one_out(features, NEIGHBORS).clamp_min(NEAREST).log()
+def own_oddness(features: Tensor, squares: np.ndarray | None = None) -> Tensor:
+    """(n,) ``general_oddness`` of every row with the others as the pile: how far a domain's pictures lie from each other.
+
+    Their squared distances (n, n) may be known.
+    """
+    near = leave_one_out(features, NEIGHBORS) if squares is None else torch.from_numpy(nearest_others(squares, NEIGHBORS))
+    return 2 * near.clamp_min(NEAREST).log()
 
 
 def nearest(

@@ -3,9 +3,11 @@
 import pandas as pd
 import pytest
 
+from made import result
+
 from twofold.errors import InputError
 from twofold.results.published import check_claims, published
-from twofold.results.statistics import by_class, class_means
+from twofold.results.statistics import as_frame, by_class, class_means, collect
 from twofold.results.tables import beside_published, claim_lines, pair_name, per_class_table, printed, standing
 
 SCORES = {"source_only": (50.0, 60.0, 40.0), "twofold": (80.0, 85.0, 90.0), "align_all": (55.0, 50.0, 45.0)}
@@ -53,6 +55,18 @@ def test_the_paper_s_methods_come_first_and_in_its_order_then_ours():
     quoted = published("table2").query("normal == 'mean'")["method"].tolist()
     assert table["method"].tolist() == [*quoted, "density"]
     assert row_of(table, "density")["published"] == row_of(table, "density")["difference"] == ""
+
+
+@pytest.mark.parametrize("make", [collect, lambda results, by: class_means(as_frame(results), by)])
+def test_a_rival_is_known_by_its_base_however_its_run_is_called(make):
+    runs = [result(method="few_shot", shots=5, told="shots"), result(method="msra")]
+    runs[1] |= {"method": "few_shot[like none]"}  # a name alone says nothing
+    quoted = published("table2")
+    table = beside_published(make(runs, by=[*DIGITS, "method"]), quoted)
+    for name, rival in {"few_shot[shots=5]": "few_shot", "few_shot[like none]": "msra"}.items():
+        printed = quoted.query("method == @rival and normal == 'mean'")["auroc"].item()
+        assert row_of(table, name)["published"].startswith(f"{printed:.2f}")
+    assert not {"few_shot", "msra"} & set(table["method"])
 
 
 def test_what_was_not_run_is_marked_quoted_and_has_no_number_of_ours():

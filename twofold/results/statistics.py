@@ -235,7 +235,7 @@ def collect(results: Sequence[dict[str, Any]], by: Sequence[str] = ("method",)) 
     -------
     One row a group: mean, std_classes (ddof 0 over per-class means), std_seeds (ddof 1 over per-seed means; None for
     one seed), n_classes, n_seeds, n_runs, n_collapsed, and rest, as of ``class_means``. The mean of a group with a collapsed
-    run is None.
+    run is None. ``attrs["base"]`` has the method behind each name.
 
     >>> collect([]).empty
     True
@@ -246,7 +246,9 @@ def collect(results: Sequence[dict[str, Any]], by: Sequence[str] = ("method",)) 
     apart = [field for field in APART if field not in by and frame[field].nunique(dropna=False) > 1]
     table = class_means(frame, [*apart, *by])[[*apart, *by, *NUMBERS, "rest"]]
     numbers = {field: [None if pd.isna(v) else v for v in table[field]] for field in NUMBERS[:3]}
-    return table.assign(**{field: pd.Series(values, dtype=object) for field, values in numbers.items()})
+    table = table.assign(**{field: pd.Series(values, dtype=object) for field, values in numbers.items()})
+    table.attrs["base"] = dict(zip(frame["method"], frame["base"], strict=True))
+    return table
 
 
 def whole_classes(frame: pd.DataFrame, needed: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:

@@ -39,9 +39,9 @@ def _block(pair: tuple[str, str, str], quoted: pd.DataFrame) -> str:
     raise InputError(f"wanted one published block beside {pair_name(pair)}, got {', '.join(blocks)}; select one of them")
 
 
-def _ours_of_rivals(theirs: Collection[str], ours: Sequence[str]) -> dict[str, str]:
+def _ours_of_rivals(theirs: Collection[str], ours: dict[str, str]) -> dict[str, str]:
     """The paper's rivals, each with the only name under which it was run here, such as one that says how many shots."""
-    found = {rival: [name for name in ours if name.partition("[")[0] == rival] for rival in RIVALS if rival in theirs}
+    found = {rival: [name for name, base in ours.items() if base == rival] for rival in RIVALS if rival in theirs}
     return {rival: names[0] for rival, names in found.items() if len(names) == 1}
 
 
@@ -110,7 +110,8 @@ def beside_published(collected: pd.DataFrame, quoted: pd.DataFrame) -> pd.DataFr
         means = quoted[(quoted["block"] == block) & (quoted["normal"] == "mean")]
         theirs = {row["method"]: row for row in means.to_dict("records")}
         ours = {row["method"]: row for row in group.to_dict("records")}
-        names = _ours_of_rivals(theirs, list(ours))
+        base = dict(zip(group["method"], group["base"], strict=True)) if "base" in group else collected.attrs.get("base", {})
+        names = _ours_of_rivals(theirs, {name: base.get(name, name) for name in ours})
         for method in dict.fromkeys([*(names.get(method, method) for method in theirs), *ours]):
             quote = theirs.get(next((known for known, own in names.items() if own == method), method))
             row = {"measured on": pair_name(pair) if method in ours else "", "method": method, **_measured(ours.get(method))}

@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-
 from made import result
 
 from twofold.errors import InputError
@@ -64,7 +63,7 @@ def test_a_rival_is_known_by_its_base_however_its_run_is_called(make):
     quoted = published("table2")
     table = beside_published(make(runs, by=[*DIGITS, "method"]), quoted)
     for name, rival in {"few_shot[shots=5]": "few_shot", "few_shot[like none]": "msra"}.items():
-        printed = quoted.query("method == @rival and normal == 'mean'")["auroc"].item()
+        printed = quoted[(quoted["method"] == rival) & (quoted["normal"] == "mean")]["auroc"].item()
         assert row_of(table, name)["published"].startswith(f"{printed:.2f}")
     assert not {"few_shot", "msra"} & set(table["method"])
 

@@ -123,7 +123,11 @@ class EmbeddingCache:
                     rows = {key: row for row, key in enumerate(wanted) if key in missing}
                     for shelf, new in zip(some, self._encode(some, view, rows), strict=True):
                         found[shelf] |= new
-        return [torch.stack([found[shelf][key] for key in wanted]) for shelf in shelves]
+        features = []
+        for shelf in shelves:
+            rows = found.pop(shelf)  # of many pictures they are much
+            features.append(torch.stack([rows[key] for key in wanted]))
+        return features
 
     def embed_once(self, extractor: Extractor, picture: Tensor) -> Tensor:
         """Features (1, ...) of a uint8 picture (1, 3, h, w) that is no file's, seen alone, and kept too."""

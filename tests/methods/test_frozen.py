@@ -239,6 +239,8 @@ def test_what_is_held_of_a_view_is_found_once_and_serves_every_part_of_it(toy):
     assert part.whole is held
     assert torch.equal(method.embed(part), z)
     assert part.contents.tolist() == toy.target.contents[rows].tolist()
+    other = toy.build("target_only", features="encoder_last")
+    assert torch.equal(other.embed(part), other.embed(toy.target.subset(rows))), "another method's eyes are its own"
     assert torch.equal(part.images([1], 16), toy.target.images([0], 16))
     assert len(held.subset([])) == 0
 
@@ -260,6 +262,6 @@ def test_a_picture_that_changes_while_it_is_looked_at_is_refused(toy):
 
     turns, view = count(), Changing(toy.night, np.arange(3))
     method = toy.build("target_only")
-    method.embed = lambda view: torch.zeros(3, 2)
+    method.inputs = lambda view: torch.zeros(3, 2)
     with pytest.raises(InputError, match="wanted pictures that stay as they are, got some that changed"):
         method.hold(view)

@@ -20,11 +20,13 @@ class HeldView(View):
     ----------
     view : the pictures.
     contents : (n,) of theirs.
-    known : by a name, (n, ...) of theirs.
+
+    What is found goes by a name, which has all in it that it depends on but the pictures.
     """
 
-    def __init__(self, view: View, contents: np.ndarray, known: dict[Hashable, Tensor]) -> None:
-        self._view, self._contents, self._known = view, contents, known
+    def __init__(self, view: View, contents: np.ndarray) -> None:
+        self.view, self._contents = view, contents
+        self._known: dict[Hashable, Tensor] = {}
         self._whole: HeldView | None = None
 
     @property
@@ -33,7 +35,7 @@ class HeldView(View):
         return self if self._whole is None else self._whole.whole
 
     def __len__(self) -> int:
-        return len(self._view)
+        return len(self.view)
 
     @property
     def contents(self) -> np.ndarray:
@@ -42,12 +44,12 @@ class HeldView(View):
     def subset(self, rows: Sequence[int] | np.ndarray) -> HeldView:
         rows = np.asarray(rows)
         rows = np.arange(len(self))[rows if rows.size else rows.astype(int)]
-        held = HeldView(self._view.subset(rows), self._contents[rows], {})
+        held = HeldView(self.view.subset(rows), self._contents[rows])
         held._whole, held._rows = self, rows
         return held
 
     def images(self, rows: Sequence[int], size_px: int, center_crop: bool = False) -> Tensor:
-        return self._view.images(rows, size_px, center_crop)
+        return self.view.images(rows, size_px, center_crop)
 
     def of_each(self, name: Hashable, find: Callable[[HeldView], Tensor]) -> Tensor:
         """(n, ...) what is found of each picture, whichever others there are."""

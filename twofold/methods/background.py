@@ -71,7 +71,7 @@ class BackgroundMethod(FrozenMethod):
         """(layers, n, n) products of the view's unit features less a mean; None where it is a part of too many pictures."""
         if len(view.whole) > FEW:
             return None
-        return view.of_pairs("products", lambda whole: torch.from_numpy(products(self._rows(whole)))).numpy()
+        return view.of_pairs(self.named("products"), lambda whole: torch.from_numpy(products(self._rows(whole)))).numpy()
 
     def _rows(self, view: View) -> list[np.ndarray]:
         return [unit.numpy() for unit in self.each_unit(self.embed(view))]
@@ -95,7 +95,7 @@ class BackgroundMethod(FrozenMethod):
 
         general, own = {}, []
         if seen:
-            general = dict(zip(seen, view.of_each("oddness", oddness).permute(1, 2, 0).numpy(), strict=True))
+            general = dict(zip(seen, view.of_each(self.named("oddness"), oddness).permute(1, 2, 0).numpy(), strict=True))
             pairs = self.pair_products(view)
             squares = None if pairs is None else squares_of(pairs)
             own = [
@@ -108,7 +108,7 @@ class BackgroundMethod(FrozenMethod):
             FARTHEST if self.settings.background == "auto" else np.inf,  # a pile that was named is taken
         )
         self.notes_ |= {f"background_{name if name in NAMED else 'own'}": value for name, value in far.items()}
-        none = [torch.empty((0, space.shape[1])) for space in self.spaces(self.embed(view))]
+        none = [torch.empty((0, space.shape[1])) for space in self.spaces(self.embed(view)[:0])]
         for i, pile in enumerate(none if chosen is None else seen[chosen]):
             self.register_buffer(f"pile_{i}", pile.to(self.device))
         if chosen is None:

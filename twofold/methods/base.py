@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -314,14 +314,19 @@ class FrozenMethod(Method):
     def hold(self, view: View) -> HeldView:
         if isinstance(view, HeldView):
             return view
-        before, features = view.contents, self.embed(view)
-        if (view.contents != before).any():
+        held = HeldView(view, view.contents)
+        self.embed(held)
+        if (view.contents != held.contents).any():
             raise InputError("wanted pictures that stay as they are, got some that changed; run it again when nothing writes")
-        return HeldView(view, before, {"features": features})
+        return held
+
+    def named(self, *what: Hashable) -> tuple[Hashable, ...]:
+        """The name under which a ``HeldView`` holds something that this method finds: no other finds it in its place."""
+        return (*what, type(self), self.settings, self.networks, self.seed)
 
     def inputs(self, view: View) -> Tensor:
         if isinstance(view, HeldView):
-            return view.of_each("features", self.embed)
+            return view.of_each(self.named("features"), lambda whole: self.inputs(whole.view))
         return torch.cat(self.cache.embed_all(self.extractors, view), dim=1)
 
     def embed(self, view: View) -> Tensor:

@@ -117,7 +117,7 @@ class PooledGaussian(BackgroundMethod):
         def across(whole: HeldView) -> Tensor:
             return torch.from_numpy(products(self._rows(whole), self._rows(source)).transpose(1, 0, 2))
 
-        return Products(of_target, target.of_each(("across", source), across).numpy().transpose(1, 0, 2), of_source)
+        return Products(of_target, target.of_each(self.named("across", source), across).numpy().transpose(1, 0, 2), of_source)
 
     def score(self, z: Tensor, own: Tensor | None = None) -> Tensor:
         levels = []

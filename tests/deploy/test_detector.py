@@ -2,6 +2,7 @@
 
 import copy
 import os
+import pickle
 import shutil
 import stat
 import subprocess
@@ -461,3 +462,18 @@ print("timm" in sys.modules, detector.threshold_)
     assert cold[1] == warm[1]
     loaded = TwoFoldDetector.load(tmp_path / "d.twofold", "cpu")
     assert loaded.threshold_ == float(warm[1])
+
+
+@pytest.mark.parametrize("looked", [False, True])
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copied", "pickled"])
+def test_a_fitted_detector_can_be_copied_and_pickled_whatever_it_has_looked_at(folders, again, looked, few_parts):
+    place, _ = folders
+    with few_parts():
+        detector = small("pooled_gaussian").fit(place / "source", place / "target")
+    if looked:
+        detector.method_(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+    other = again(detector)
+    np.testing.assert_array_equal(other.anomaly_score(place / "new"), detector.anomaly_score(place / "new"))
+    picture = torch.arange(3 * 64 * 64).reshape(1, 3, 64, 64).to(torch.uint8)
+    with torch.no_grad():
+        assert torch.equal(other.method_(picture), detector.method_(picture))

@@ -662,6 +662,13 @@ class TestSeveralNetworks:
         assert [EmbeddingCache(tmp_path).embed(each, view).equal(both[0]) for each in (two, one)] == [True, True]
         assert sum(len(rows) for rows, _, _ in view.asked) == len(view)
 
+    def test_the_same_network_twice_waits_for_nobody_and_looks_once(self, tmp_path):
+        view, cache = toy(40), EmbeddingCache(tmp_path)
+        with ThreadPoolExecutor(1) as pool:
+            first, second = pool.submit(cache.embed_all, [extractor("one"), extractor("one")], view).result(timeout=30)
+        assert torch.equal(first, second)
+        assert cache.encoded == 40
+
     def test_each_is_shown_what_it_has_not_seen_as_it_wants_to_see_it(self, tmp_path):
         view, cache = toy(12), EmbeddingCache(tmp_path)
         cache.embed(extractor("one"), view.subset(range(8)))

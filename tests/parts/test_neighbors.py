@@ -116,3 +116,4 @@ def test_known_squared_distances_give_the_same_neighbours_and_contrast(k):
     np.testing.assert_allclose(nearest_others(squares, k), leave_one_out(torch.from_numpy(unit), k).numpy())
     assert contrast_of(squares) == pytest.approx(contrast(rows))
     assert contrast_of(np.zeros((3, 3))) == 0
+    assert nearest_others(np.zeros((1, 1)), k).tolist() == leave_one_out(torch.zeros(1, 2), k).tolist() == [0]

@@ -16,7 +16,7 @@ from twofold.methods.background import BackgroundMethod, BackgroundSettings
 from twofold.methods.base import STRICT, Role
 from twofold.networks.backbones import Extractor
 from twofold.parts.fusion import fused, spread
-from twofold.parts.gaussians import Products, fit_pooled, products
+from twofold.parts.gaussians import FEW, Products, fit_pooled, products
 from twofold.plots.style import Look
 
 __all__ = ["PooledGaussian"]
@@ -110,14 +110,14 @@ class PooledGaussian(BackgroundMethod):
 
     def _products(self, source: HeldView, target: HeldView) -> Products | None:
         """What the two have in common, made once for all parts of the target."""
-        of_target, of_source = self.pair_products(target), self.pair_products(source)
-        if of_target is None or of_source is None:
+        if len(source.whole) + len(target.whole) > FEW:
             return None
 
         def across(whole: HeldView) -> Tensor:
             return torch.from_numpy(products(self._rows(whole), self._rows(source)).transpose(1, 0, 2))
 
-        return Products(of_target, target.of_each(self.named("across", source), across).numpy().transpose(1, 0, 2), of_source)
+        with_source = target.of_each(self.named("across", source), across).numpy().transpose(1, 0, 2)
+        return Products(self.pair_products(target), with_source, self.pair_products(source))
 
     def score(self, z: Tensor, own: Tensor | None = None) -> Tensor:
         levels = []

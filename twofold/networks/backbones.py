@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from threading import Lock
 
@@ -279,31 +279,26 @@ class _Layers(nn.Module):
         return torch.cat([hidden.mean(dim=(2, 3)), self.upper(hidden).flatten(1)], dim=1)
 
 
+_BUILDING = Lock()  # no part of a network, which can be copied and pickled
+
+
 class _Late(nn.Module):
     """A network that is built when something first looks through it: where all is cached nothing does, and timm is not loaded.
 
     Parameters
     ----------
-    build : makes it, on the CPU.
+    build : makes its extractor, on the CPU.
     """
 
-    def __init__(self, build: Callable[[], nn.Module]) -> None:
+    def __init__(self, build: Callable[[], Extractor]) -> None:
         super().__init__()
-        self._build, self._lock, self._moves = build, Lock(), []
+        self._build = build
         self.register_buffer("_place", torch.empty(0), persistent=False)  # where it will live
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
-        if not hasattr(self, "built"):
-            self._moves.append(fn)
-        return super()._apply(fn, recurse)
-
     def forward(self, images: Tensor) -> Tensor:
-        with self._lock:
+        with _BUILDING:
             if not hasattr(self, "built"):
-                built = self._build()
-                for fn in self._moves:
-                    built._apply(fn)
-                self.built = built
+                self.built = self._build().network.to(self._place).train(self.training)
         return self.built(images)
 
 
@@ -332,7 +327,7 @@ def load_layers(
     """
     if name in KNOWN and weights.origin in ("wheel", "random"):  # a file may not fit, which is said at once
         widths, mean, std = KNOWN[name]
-        network = _Late(lambda: _layers(name, weights, size_px, hidden, seed).network)
+        network = _Late(partial(_layers, name, weights, size_px, hidden, seed))
         kind, widths = ("layers", widths) if hidden else ("features", widths[1:])
         extractor = Extractor(f"{name}:{kind}:{weights.key}:{size_px}px", network.eval(), size_px, mean, std, widths=widths)
     else:

@@ -105,7 +105,8 @@ class EmbeddingCache:
         InputError : as ``embed``.
         """
         wanted = [str(content) for content in view.contents]
-        shelves = [_Shelf(self.folder, extractor) for extractor in extractors]
+        of_key = {extractor.key: _Shelf(self.folder, extractor) for extractor in extractors}  # equal ones share theirs
+        shelves = list(of_key.values())
         found = {shelf: shelf.read(set(wanted)) for shelf in shelves}
         lacking = [shelf for shelf in shelves if not found[shelf].keys() >= set(wanted)]
         if lacking:
@@ -123,11 +124,11 @@ class EmbeddingCache:
                     rows = {key: row for row, key in enumerate(wanted) if key in missing}
                     for shelf, new in zip(some, self._encode(some, view, rows), strict=True):
                         found[shelf] |= new
-        features = []
-        for shelf in shelves:
+        features = {}
+        for key, shelf in of_key.items():
             rows = found.pop(shelf)  # of many pictures they are much
-            features.append(torch.stack([rows[key] for key in wanted]))
-        return features
+            features[key] = torch.stack([rows[content] for content in wanted])
+        return [features[extractor.key] for extractor in extractors]
 
     def embed_once(self, extractor: Extractor, picture: Tensor) -> Tensor:
         """Features (1, ...) of a uint8 picture (1, 3, h, w) that is no file's, seen alone, and kept too."""

@@ -18,7 +18,7 @@ __all__ = ["FEW", "WEAK_CONTRAST", "Gaussian", "PooledGaussian", "Products", "fi
 
 ROUNDS = 2  # of judging and keeping; more change nothing
 SOURCE_WEIGHTS = (0.0, 0.1, 0.3, 1.0)  # from leaving the source out to trusting it like the target
-FEW = 2048  # rows whose products are made: four spaces of them are 134 MB
+FEW = 2048  # rows of both domains whose products are made: of four spaces they are at most 134 MB
 CORE_NEIGHBORS = 5  # of the density that makes the first guess
 WEAK_CONTRAST = 0.25  # best tells AUROC below 80 from the others on the development pairs, 0 to 50 % anomalies
 
@@ -184,17 +184,17 @@ class Products:
         return np.block([[self.target[space], across], [across.T, self.source[space]]])
 
 
-def _about_the_kept(products: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    r"""The same products with the target measured from the mean of its kept rows.
+def _about_the_means(products: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    r"""The same products with the target measured from the mean of its kept rows, the source from its own.
 
-    .. math:: (u_i - \delta)^\top (u_j - \delta) = u_i^\top u_j - a_i - a_j + \bar a, \qquad a_i = u_i^\top \delta
+    .. math:: (u_i - \delta)^\top v = u_i^\top v - \tfrac{1}{n} \sum_k u_k^\top v
+
+    first on one side, then on the other.
     """
-    n = len(kept)
-    along = products[:, :n][:, kept].mean(axis=1)  # (n + m,)
-    moved = products.copy()
-    moved[:n] -= along
-    moved[:, :n] -= along[:, None]
-    moved[:n, :n] += along[:n][kept].mean()
+    n, moved = len(kept), products.copy()
+    for side in (moved, moved.T):
+        side[:n] -= side[:n][kept].mean(axis=0)
+        side[n:] -= side[n:].mean(axis=0) if len(side) > n else 0
     return moved
 
 
@@ -208,7 +208,7 @@ def _held_out(
     n, d = int(kept.sum()), target.shape[1]
     mean = target[kept].mean(axis=0)
     deviations = np.concatenate([target[kept] - mean, source - source.mean(axis=0)])
-    known = np.empty((0, 0)) if products is None else _about_the_kept(products, kept)
+    known = np.empty((0, 0)) if products is None else _about_the_means(products, kept)
     rows = np.append(np.flatnonzero(kept), np.arange(len(kept), len(known)))  # as the deviations stand
     found = []
     for weight in weights:
@@ -316,8 +316,8 @@ def fit_pooled(
     if known is None and n + len(source_spaces[0]) <= FEW:
         sources = [source for source, _ in pairs]
         known = Products(products(parts), products(parts, sources), products(sources))
-    # (n + m, n + m) of each space where a Gaussian may be of fewer rows than dimensions
-    rows = [known.of_all(i) if known is not None and n < part.shape[1] else None for i, part in enumerate(parts)]
+    fewer = [n + len(source) < part.shape[1] for source, part in pairs]  # rows than dimensions
+    rows = [known.of_all(i) if known is not None and few else None for i, few in enumerate(fewer)]
     squares = None if known is None else squares_of(known.target)
 
     def held_out(*weights: float) -> list[list[_HeldOut]]:

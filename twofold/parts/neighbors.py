@@ -125,6 +125,8 @@ def nearest_others(squares: np.ndarray, k: int) -> np.ndarray:
     others = squares.copy()
     np.fill_diagonal(others, np.inf)
     k = min(k, len(others) - 1)
+    if k < 1:
+        return np.zeros(len(others))
     return np.sqrt(np.partition(others, k - 1, axis=1)[:, :k]).mean(axis=1)
 
 

@@ -14,6 +14,7 @@ from twofold.data.background import load_background
 from twofold.data.domains import ArrayPictures, Domain, View
 from twofold.errors import InputError
 from twofold.methods import background as methods_background
+from twofold.methods import pooled_gaussian as methods_pooled
 from twofold.parts.fusion import fused, spread
 from twofold.parts.gaussians import fit_pooled
 
@@ -266,3 +267,12 @@ def test_a_picture_that_changes_while_it_is_looked_at_is_refused(toy):
     method.inputs = lambda view: torch.zeros(3, 2)
     with pytest.raises(InputError, match="wanted pictures that stay as they are, got some that changed"):
         method.hold(view)
+
+
+def test_products_are_held_as_long_as_both_domains_together_are_few(toy, monkeypatch):
+    method = toy.build("pooled_gaussian")
+    source, target = (method.hold(view) for view in (toy.source, toy.target))
+    monkeypatch.setattr(methods_pooled, "FEW", len(source) + len(target))
+    assert method._products(source, target.subset([0, 1])).across.shape == (4, 2, len(source))
+    monkeypatch.setattr(methods_pooled, "FEW", len(source) + len(target) - 1)
+    assert method._products(source, target.subset([0, 1])) is None, "the whole counts, as it is what they are made of"

@@ -134,6 +134,15 @@ def test_products_of_more_pictures_serve_any_part_of_them_and_many_pictures_do_w
         assert other.contrast == pytest.approx(alone.contrast)
 
 
+def test_both_domains_products_are_joined_only_where_rows_are_fewer_than_dimensions(monkeypatch):
+    joined, real = [], Products.of_all
+    monkeypatch.setattr(Products, "of_all", lambda self, space: joined.append(space) or real(self, space))
+    source, target, _ = scene(n=60, d=400)
+    rows = len(source) + len(target)
+    fit_pooled([source, source[:, :rows]], [target, target[:, :rows]])
+    assert joined == [0]
+
+
 def covariance(source, kept, weight):
     """Scatter of both about their own means, by the sum of the weights."""
     centred, other = kept - kept.mean(axis=0), source - source.mean(axis=0)
